@@ -1,0 +1,197 @@
+"""`./bonopay demo`: from a machine with nothing on it to a sealed, printed invoice, told as a short story."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from launcher.config import Home
+from launcher.console import LauncherError, say, step
+from launcher.instance import Instance, demo_instance
+from launcher.odoo import Session, restore_base
+from launcher.packages import install_runtime
+from launcher.shell import environment
+
+DATABASE = "bonopay_demo"
+MODULES = ("bonopay_fiscal",)
+ADMINISTRATOR = ("admin", "admin")
+ACCOUNTANT = ("comptable", "comptable")
+
+
+def run_demo(home: Home) -> int:
+    say("Bono Pay demo: Odoo 19, DGI sandbox, signer with HSM token, one sealed invoice\n")
+    install_runtime(home)
+    instance = demo_instance(home)
+    _create(instance)
+    _start(instance)
+    story = _sell(instance)
+    _tell(story, instance)
+    return 0
+
+
+def serve(home: Home) -> int:
+    instance = _existing(home)
+    install_runtime(home)
+    _start(instance)
+    _tell_addresses(instance)
+    return 0
+
+
+def stop(home: Home) -> int:
+    instance = demo_instance(home)
+    if not instance.folder.exists():
+        say("Nothing runs here.")
+        return 0
+    with step("Stopping Odoo, signer, DGI sandbox and PostgreSQL"):
+        instance.stop()
+    say(f"  Stopped. The data stays in {instance.folder}")
+    return 0
+
+
+def status(home: Home) -> int:
+    instance = demo_instance(home)
+    for service in (instance.odoo.service, instance.signer.service, instance.sandbox.service):
+        pid = service.pid()
+        say(f"  {service.name:9} {'runs, process ' + str(pid) if pid else 'stopped':24} {service.ready_url}")
+    running = "runs" if instance.cluster.data.exists() and instance.cluster.is_running() else "stopped"
+    say(f"  postgres  {running:24} port {instance.ports.postgres}")
+    return 0
+
+
+def forward_odoo(home: Home, arguments: Sequence[str]) -> int:
+    """Replace this process by the demo's Odoo command."""
+    odoo = _existing(home).odoo
+    os.execve(odoo.command[0], [*odoo.command, *arguments], environment(odoo.environment()))
+
+
+def forward_signer(home: Home, arguments: Sequence[str]) -> int:
+    """Replace this process by the demo's signer command, with the rights of its administrator."""
+    signer = _existing(home).signer
+    os.execve(signer.command[0], [*signer.command, *arguments], environment(signer.environment(admin=True)))
+
+
+def _existing(home: Home) -> Instance:
+    instance = demo_instance(home)
+    if not (instance.folder / "ready").exists():
+        raise LauncherError("There is no demo yet.", "./bonopay demo")
+    return instance
+
+
+# --- creation --------------------------------------------------------------------------------------------------------
+
+
+def _create(instance: Instance) -> None:
+    """Databases, token and configuration; an interrupted first creation is made anew from nothing."""
+    ready = instance.folder / "ready"
+    if ready.exists():
+        return
+    instance.remove()
+    instance.folder.mkdir(parents=True)
+    restore_base(instance.odoo, instance.folder / "log" / "base.log")
+    with step("DGI sandbox, HSM token with its P-256 key, signer"):
+        instance.prepare_trusted_side()
+    with step("Odoo database with the Congolese demo company"):
+        instance.odoo.create_database(DATABASE, *MODULES)
+    instance.odoo.configure(DATABASE)
+    with step("Odoo"):
+        instance.odoo.service.start()
+    with step("Connecting Odoo to the signer"):
+        _connect(instance)
+    ready.touch()
+
+
+def _connect(instance: Instance) -> None:
+    administrator = Session(instance.odoo.url, DATABASE, *ADMINISTRATOR)
+    company = _demo_company(administrator)
+    administrator.call("res.company", "bonopay_configure", [company], instance.signer.url, instance.signer.api_key())
+
+
+def _start(instance: Instance) -> None:
+    instance.odoo.configure(DATABASE)
+    with step("PostgreSQL, DGI sandbox and signer"):
+        instance.start()
+    with step("Odoo"):
+        instance.odoo.service.start()
+
+
+def _demo_company(session: Session) -> int:
+    [record] = session.call(
+        "ir.model.data",
+        "search_read",
+        [["module", "=", "base"], ["name", "=", "demo_company_cd"]],
+        ["res_id"],
+    )
+    return record["res_id"]
+
+
+# --- the story -------------------------------------------------------------------------------------------------------
+
+
+def _sell(instance: Instance) -> dict[str, Any]:
+    """Post an invoice as the merchant's accountant does, and print it."""
+    with step("An accountant posts an invoice"):
+        session = Session(instance.odoo.url, DATABASE, *ACCOUNTANT)
+        invoice = _post_invoice(session)
+        seal = _seal_of(session, invoice)
+    with step("The invoice is printed"):
+        pdf = session.get(f"/report/pdf/account.report_invoice/{invoice}")
+        path = instance.folder / "invoices" / f"{seal['fiscal_number'] or 'provisional'}.pdf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(pdf)
+    return {"invoice": invoice, "pdf": path, **seal}
+
+
+def _post_invoice(session: Session) -> int:
+    partner = _reference(session, "bonopay_fiscal", "demo_partner_pm")
+    lines = [
+        {"product_id": _reference(session, "bonopay_fiscal", "demo_product_rice"), "quantity": 2},
+        {"product_id": _reference(session, "bonopay_fiscal", "demo_product_delivery"), "quantity": 1},
+    ]
+    values = {"move_type": "out_invoice", "partner_id": partner, "invoice_line_ids": [[0, 0, line] for line in lines]}
+    created = session.call("account.move", "create", [values])
+    invoice = created[0] if isinstance(created, list) else created
+    session.call("account.move", "action_post", [invoice])
+    return invoice
+
+
+def _reference(session: Session, module: str, name: str) -> int:
+    [model, record_id] = session.call("ir.model.data", "check_object_reference", module, name)
+    return record_id
+
+
+def _seal_of(session: Session, invoice: int) -> dict[str, Any]:
+    fields = ["fiscal_number", "short_code", "dgi_code", "dgi_counters", "verification_url", "state", "payload"]
+    [seal] = session.call("bonopay.seal", "search_read", [["move_id", "=", invoice]], fields)
+    return seal
+
+
+def _tell(story: dict[str, Any], instance: Instance) -> None:
+    payload = json.loads(story["payload"])
+    say()
+    say(
+        f"  {payload['reference_number']} for {payload['client']['name']}: {payload['totals']['total']} CDF, VAT included"
+    )
+    say(f"  Fiscal number     {story['fiscal_number'] or '—'}")
+    say(f"  Short code        {story['short_code'] or '—'}")
+    say(f"  DGI code          {story['dgi_code'] or '— (' + story['state'] + ')'}   {story['dgi_counters'] or ''}")
+    say(f"  PDF               {_shown(story['pdf'])}")
+    say(f"  Verification      {story['verification_url'] or '—'}")
+    _tell_addresses(instance)
+
+
+def _tell_addresses(instance: Instance) -> None:
+    say()
+    say("  Go on by hand:")
+    say(f"  Odoo              {instance.odoo.url}   login comptable / comptable, or admin / admin")
+    say(f"  What the DGI got  {instance.sandbox.page}")
+    say(f"  The signer's keys {instance.signer.url}/.well-known/fiscal-keys.json")
+    say("  ./bonopay stop ends it all; ./bonopay demo sells again.")
+
+
+def _shown(path: Path) -> str:
+    """A path relative to where the user stands, when that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,193 @@
+"""Odoo as a process of an instance: base database from a cache, our addon on top, configuration, calls."""
+
+import hashlib
+import json
+import shutil
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+from launcher.config import HOST, Home
+from launcher.console import LauncherError, step
+from launcher.packages import LOCKS, OdooSource, odoo_path
+from launcher.postgres import Cluster, binary
+from launcher.services import Service
+from launcher.shell import run
+
+BASE_DATABASE = "odoo_base"
+BASE_MODULES = "account,l10n_cd"
+BASE_OPTIONS = ("--with-demo", "--load-language", "fr_FR")
+
+
+class Odoo:
+    """One Odoo server with its databases in `cluster`."""
+
+    def __init__(self, home: Home, folder: Path, port: int, gevent_port: int, cluster: Cluster):
+        self.home = home
+        self.folder = folder
+        self.port = port
+        self.gevent_port = gevent_port
+        self.cluster = cluster
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "odoo.conf"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def command(self) -> list[str]:
+        return [str(self.home.python("odoo")), "-m", "odoo"]
+
+    def environment(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(odoo_path(self.home).path), "ODOO_RC": str(self.config_file)}
+
+    def configure(self, database: str = "") -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        source = odoo_path(self.home)
+        options = {
+            "addons_path": ",".join(str(path) for path in source.addons),
+            "data_dir": self.data_dir,
+            "db_host": HOST,
+            "db_port": self.cluster.port,
+            "db_user": "odoo",
+            "db_password": self.cluster.password("odoo"),
+            "db_name": database,
+            "dbfilter": f"^{database}$" if database else ".*",
+            "list_db": False,
+            "http_interface": HOST,
+            "http_port": self.port,
+            "gevent_port": self.gevent_port,
+            "max_cron_threads": 1,
+            "workers": 0,
+        }
+        self.config_file.touch(mode=0o600)
+        self.config_file.write_text("[options]\n" + "".join(f"{key} = {value}\n" for key, value in options.items()))
+
+    def run(self, *arguments: str) -> None:
+        """Run an Odoo command that ends by itself (`-i`, `-u`, `neutralize`, …)."""
+        run(
+            [*self.command, *arguments, "--stop-after-init", "--no-http", "--max-cron-threads", "0"],
+            self.folder / "command.log",
+            env=self.environment(),
+            cwd=self.folder,
+        )
+
+    def create_database(self, name: str, *modules: str) -> None:
+        """A database with Odoo's and our demo data, cloned from the base database."""
+        self.cluster.create_database(name, "odoo", BASE_DATABASE)
+        store = self.data_dir / "filestore"
+        shutil.copytree(store / BASE_DATABASE, store / name, dirs_exist_ok=True)
+        if modules:
+            self.run("-d", name, "-i", ",".join(modules), "--with-demo")
+
+    def drop_database(self, name: str) -> None:
+        self.cluster.drop_database(name)
+        shutil.rmtree(self.data_dir / "filestore" / name, ignore_errors=True)
+
+    @property
+    def service(self) -> Service:
+        return Service(
+            name="odoo",
+            command=self.command,
+            ready_url=f"{self.url}/web/login",
+            folder=self.folder,
+            env=self.environment(),
+            cwd=self.folder,
+        )
+
+
+class Session:
+    """A user's session at a running Odoo, over the same routes that the web client uses."""
+
+    def __init__(self, url: str, database: str, login: str, password: str):
+        self.url = url
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        answer = self._post("/web/session/authenticate", {"db": database, "login": login, "password": password})
+        self.user_id: int = answer["uid"]
+
+    def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a public method as this user.
+
+        :raises LauncherError: with Odoo's message
+        """
+        body = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
+        return self._post(f"/web/dataset/call_kw/{model}/{method}", body)
+
+    def get(self, path: str) -> bytes:
+        with self._opener.open(self.url + path, timeout=120) as response:
+            return response.read()
+
+    def _post(self, path: str, params: dict[str, Any]) -> Any:
+        request = urllib.request.Request(
+            self.url + path,
+            data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": params}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with self._opener.open(request, timeout=120) as response:
+            answer = json.load(response)
+        if "error" in answer:
+            raise LauncherError(answer["error"]["data"]["message"], f"Odoo refused {path}.")
+        return answer["result"]
+
+
+# --- the base database, made once per build of Odoo and cached -------------------------------------------------------
+
+
+def restore_base(odoo: Odoo, log: Path) -> None:
+    """Give a new instance its cluster, with the base database in it.
+
+    Making that database takes Odoo half a minute; copying it, a second. The cache is keyed by everything it is made of.
+    """
+    source = odoo_path(odoo.home)
+    cached = odoo.home.cache / f"base-{_base_key(source)}"
+    if not cached.exists():
+        _make_base(odoo, cached, log)
+    with step("Private PostgreSQL cluster with Odoo's base database"):
+        odoo.cluster.create()
+        odoo.configure()
+        odoo.cluster.start()
+        odoo.cluster.prepare_roles()
+        odoo.cluster.create_database(BASE_DATABASE, "odoo")
+        database = cached / "database"
+        run([binary("pg_restore"), "--no-owner", "--jobs", "2", "--dbname", _url(odoo), database], log)
+        shutil.copytree(cached / "filestore", odoo.data_dir / "filestore" / BASE_DATABASE, dirs_exist_ok=True)
+
+
+def _make_base(odoo: Odoo, cached: Path, log: Path) -> None:
+    with step("Odoo base database with accounting, the Congolese chart and demo data (once)"):
+        odoo.cluster.create()
+        odoo.configure()
+        odoo.cluster.start()
+        odoo.cluster.prepare_roles()
+        odoo.cluster.create_database(BASE_DATABASE, "odoo")
+        odoo.run("-d", BASE_DATABASE, "-i", BASE_MODULES, *BASE_OPTIONS)
+        staging = cached.with_name(cached.name + ".making")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        run(
+            [binary("pg_dump"), "--format", "directory", "--compress", "1", "--file", staging / "database", _url(odoo)],
+            log,
+        )
+        store = odoo.data_dir / "filestore" / BASE_DATABASE
+        if not store.is_dir():
+            raise LauncherError(f"Odoo left no filestore at {store}.", f"Log: {odoo.folder / 'command.log'}")
+        shutil.copytree(store, staging / "filestore")
+        staging.rename(cached)
+        odoo.drop_database(BASE_DATABASE)
+
+
+def _url(odoo: Odoo) -> str:
+    return odoo.cluster.url("odoo", BASE_DATABASE)
+
+
+def _base_key(source: OdooSource) -> str:
+    parts = [source.version, BASE_MODULES, *BASE_OPTIONS, LOCKS["odoo"][0].read_text()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

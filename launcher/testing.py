@@ -1,0 +1,209 @@
+"""`./bonopay test`: every suite of the project against real servers, in an instance of its own that is removed after.
+
+A suite is a folder of tests, the Python environment it runs in, and the servers it needs. `./bonopay test PATH …` runs
+the suites that PATH lies in; other arguments go to pytest.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.config import ADDONS, CHECKOUT, Home
+from launcher.console import LauncherError, say, step
+from launcher.instance import DEMO_MERCHANT, Instance, throwaway_instance
+from launcher.linting import lint
+from launcher.odoo import restore_base
+from launcher.packages import chromium, install_runtime, install_test_tools
+from launcher.shell import environment
+
+NO_TESTS_COLLECTED = 5  # pytest's exit code
+MODULES = sorted(path.parent.name for path in ADDONS.glob("*/__manifest__.py"))
+TEST_DATABASE = "bonopay_test"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One pytest run.
+
+    `roots` are the paths (relative to the checkout) whose tests belong to it; `prepare` brings up what it needs and
+    gives the environment variables for its tests.
+    """
+
+    name: str
+    roots: Callable[[], Sequence[Path]]
+    python: str
+    prepare: Callable[[Instance], Mapping[str, str]]
+    options: Sequence[str] = ()
+
+    def selected(self, paths: Sequence[Path]) -> list[Path]:
+        """The tests to run: all of the suite, or those of `paths` that lie in it."""
+        roots = [CHECKOUT / root for root in self.roots()]
+        if not paths:
+            return roots
+        inside = [path for path in paths if any(_file(path).is_relative_to(root) for root in roots)]
+        covered = [root for root in roots if any(root.is_relative_to(_file(path)) for path in paths)]
+        return [*inside, *(root for root in covered if root not in inside)]
+
+
+def _file(path: Path) -> Path:
+    """The file of a pytest node id."""
+    return Path(str(path).split("::", maxsplit=1)[0])
+
+
+def run_tests(home: Home, arguments: Sequence[str]) -> int:
+    """Run the chosen suites; the exit code is 0 only when all passed and some test ran."""
+    paths = [Path.cwd() / argument for argument in arguments if _is_path(argument)]
+    options = [argument for argument in arguments if not _is_path(argument)]
+    for path in paths:
+        if not _file(path).exists():
+            raise LauncherError(f"There is no {path}.", "Give a folder or file of tests, or pytest options.")
+    chosen = [(suite, selected) for suite in SUITES if (selected := suite.selected(paths))]
+    if not chosen:
+        raise LauncherError(f"No suite holds {' '.join(map(str, paths))}.", f"Suites: {_suite_names()}")
+    install_runtime(home)
+    install_test_tools(home)
+    if not arguments:
+        lint(home)
+    instance = throwaway_instance(home)
+    try:
+        outcomes = [_run_suite(suite, selected, options, instance) for suite, selected in chosen]
+    finally:
+        with step("Removing what the tests made"):
+            instance.remove()
+    return _summary(outcomes)
+
+
+def _is_path(argument: str) -> bool:
+    return not argument.startswith("-") and (Path.cwd() / argument.split("::", maxsplit=1)[0]).exists()
+
+
+def _suite_names() -> str:
+    return ", ".join(suite.name for suite in SUITES)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    suite: str
+    exit_code: int
+    passed: int
+    failed: int
+    skipped: int
+
+
+def _run_suite(suite: Suite, selected: Sequence[Path], options: Sequence[str], instance: Instance) -> Outcome:
+    say(f"\n━━ {suite.name} " + "━" * (60 - len(suite.name)))
+    variables = suite.prepare(instance)
+    process = subprocess.Popen(
+        [
+            *(str(instance.home.python(suite.python)), "-m", "pytest"),
+            *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider", *suite.options, *options),
+            *map(str, selected),
+        ],
+        env=environment({**variables, "PYTHONDONTWRITEBYTECODE": "1"}),
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    last = ""
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line):
+            last = line
+    return Outcome(suite.name, process.wait(), *(_count(last, word) for word in ("passed", "failed|error", "skipped")))
+
+
+def _count(line: str, words: str) -> int:
+    return sum(int(number) for number in re.findall(rf"(\d+) (?:{words})", line))
+
+
+def _summary(outcomes: Sequence[Outcome]) -> int:
+    passed = sum(outcome.passed for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    broken = [outcome for outcome in outcomes if outcome.exit_code not in (0, NO_TESTS_COLLECTED)]
+    # A suite can break without a failed test: a collection error, a crash.
+    failed = sum(outcome.failed or 1 for outcome in broken)
+    say()
+    for outcome in outcomes:
+        say(f"  {outcome.suite}: {outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped")
+    say(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if broken or not passed else 0
+
+
+# --- what each suite needs -------------------------------------------------------------------------------------------
+
+
+def _prepare_signer(instance: Instance) -> dict[str, str]:
+    _start_cluster(instance)
+    return {
+        "PYTHONPATH": str(CHECKOUT / "signer_service"),
+        "BONOPAY_TEST_DATABASE_URL": instance.cluster.url("postgres", "postgres"),
+        "BONOPAY_TEST_SANDBOX_COMMAND": json.dumps(instance.sandbox.command),
+        "BONOPAY_TEST_SANDBOX_PYTHONPATH": str(CHECKOUT / "dgi_sandbox"),
+    }
+
+
+def _prepare_sandbox(instance: Instance) -> dict[str, str]:
+    return {"PYTHONPATH": str(CHECKOUT / "dgi_sandbox")}
+
+
+def _prepare_launcher(instance: Instance) -> dict[str, str]:
+    return {"PYTHONPATH": str(CHECKOUT)}
+
+
+def _prepare_odoo(instance: Instance) -> dict[str, str]:
+    _start_trusted_side(instance)
+    if not instance.cluster.has_database(TEST_DATABASE):
+        with step(f"Installing {', '.join(MODULES)} in a database for the tests"):
+            instance.odoo.create_database(TEST_DATABASE, *MODULES)
+    instance.odoo.configure(TEST_DATABASE)
+    return {**instance.odoo.environment(), **_signer_variables(instance)}
+
+
+def _prepare_end_to_end(instance: Instance) -> dict[str, str]:
+    _start_trusted_side(instance)
+    _start_cluster(instance)
+    return {
+        **_signer_variables(instance),
+        "PYTHONPATH": str(CHECKOUT),
+        "BONOPAY_TEST_INSTANCE": json.dumps(
+            {"home": str(instance.home.root), "folder": str(instance.folder), "ports": vars(instance.ports)}
+        ),
+        "BONOPAY_TEST_CHROMIUM": chromium(),
+    }
+
+
+def _signer_variables(instance: Instance) -> dict[str, str]:
+    return {
+        "BONOPAY_TEST_SIGNER_URL": instance.signer.url,
+        "BONOPAY_TEST_SIGNER_KEY": instance.signer.api_key(),
+        "BONOPAY_TEST_OUTLET": DEMO_MERCHANT["outlet"],
+    }
+
+
+def _start_cluster(instance: Instance) -> None:
+    """The instance's cluster, with Odoo's base database, which two suites need."""
+    if instance.cluster.data.exists():
+        instance.cluster.start()
+        return
+    restore_base(instance.odoo, instance.folder / "log" / "base.log")
+
+
+def _start_trusted_side(instance: Instance) -> None:
+    _start_cluster(instance)
+    if not instance.signer.service.pid():
+        with step("DGI sandbox, HSM token and signer"):
+            instance.prepare_trusted_side()
+
+
+SUITES = (
+    Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher),
+    Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox),
+    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer),
+    Suite("addons", lambda: [Path("addons") / module / "tests" for module in MODULES], "odoo", _prepare_odoo),
+    Suite("end to end", lambda: [Path("tests")], "tests", _prepare_end_to_end),
+)

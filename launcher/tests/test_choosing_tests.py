@@ -1,0 +1,40 @@
+"""`./bonopay test PATH`: the suite that a path lies in, and never a green run that ran nothing."""
+
+from launcher.config import CHECKOUT
+from launcher.testing import NO_TESTS_COLLECTED, SUITES, Outcome, _count, _summary
+
+BY_NAME = {suite.name: suite for suite in SUITES}
+
+
+def test_without_paths_every_suite_runs_whole() -> None:
+    for suite in SUITES:
+        assert suite.selected([]) == [CHECKOUT / root for root in suite.roots()]
+
+
+def test_a_file_or_node_id_chooses_its_suite_only() -> None:
+    chosen = CHECKOUT / "dgi_sandbox/tests/test_taxes.py::test_ht"
+    assert BY_NAME["dgi_sandbox"].selected([chosen]) == [chosen]
+    assert [suite.name for suite in SUITES if suite.selected([chosen])] == ["dgi_sandbox"]
+
+
+def test_a_folder_above_a_suite_chooses_the_whole_suite() -> None:
+    assert BY_NAME["signer_service"].selected([CHECKOUT / "signer_service"]) == [CHECKOUT / "signer_service/tests"]
+
+
+def test_every_addon_is_covered() -> None:
+    addons = {path.parent.name for path in (CHECKOUT / "addons").glob("*/__manifest__.py")}
+    assert addons and addons == {root.parent.name for root in BY_NAME["addons"].roots()}
+
+
+def test_nothing_run_is_not_a_success() -> None:
+    assert _summary([Outcome("one", NO_TESTS_COLLECTED, 0, 0, 0)]) == 1
+    assert _summary([Outcome("one", 0, 3, 0, 0), Outcome("two", NO_TESTS_COLLECTED, 0, 0, 0)]) == 0
+
+
+def test_a_suite_that_breaks_without_a_failed_test_fails_the_run() -> None:
+    assert _summary([Outcome("one", 0, 3, 0, 0), Outcome("two", 2, 0, 0, 0)]) == 1
+
+
+def test_the_closing_line_is_counted() -> None:
+    line = "==== 2 failed, 31 passed, 1 skipped, 1 error in 3.21s ===="
+    assert [_count(line, words) for words in ("passed", "failed|error", "skipped")] == [31, 3, 1]
