@@ -97,13 +97,14 @@ def _create(instance: Instance) -> None:
     with step("Odoo"):
         instance.odoo.service.start()
     with step("Connecting Odoo to the signer"):
-        _connect(instance)
+        connect(instance, DATABASE)
     ready.touch()
 
 
-def _connect(instance: Instance) -> None:
-    administrator = Session(instance.odoo.url, DATABASE, *ADMINISTRATOR)
-    company = _demo_company(administrator)
+def connect(instance: Instance, database: str) -> None:
+    """Give the demo company of `database` the signer's address and key, as an administrator would in the settings."""
+    administrator = Session(instance.odoo.url, database, *ADMINISTRATOR)
+    company = administrator.reference("base", "demo_company_cd")
     administrator.call("res.company", "bonopay_configure", [company], instance.signer.url, instance.signer.api_key())
 
 
@@ -115,16 +116,6 @@ def _start(instance: Instance) -> None:
         instance.odoo.service.start()
 
 
-def _demo_company(session: Session) -> int:
-    [record] = session.call(
-        "ir.model.data",
-        "search_read",
-        [["module", "=", "base"], ["name", "=", "demo_company_cd"]],
-        ["res_id"],
-    )
-    return record["res_id"]
-
-
 # --- the story -------------------------------------------------------------------------------------------------------
 
 
@@ -132,8 +123,9 @@ def _sell(instance: Instance) -> dict[str, Any]:
     """Post an invoice as the merchant's accountant does, and print it."""
     with step("An accountant posts an invoice"):
         session = Session(instance.odoo.url, DATABASE, *ACCOUNTANT)
-        invoice = _post_invoice(session)
-        seal = _seal_of(session, invoice)
+        invoice = draft_invoice(session)
+        session.call("account.move", "action_post", [invoice])
+        seal = seal_of(session, invoice)
     with step("The invoice is printed"):
         pdf = session.get(f"/report/pdf/account.report_invoice/{invoice}")
         path = instance.folder / "invoices" / f"{seal['fiscal_number'] or 'provisional'}.pdf"
@@ -142,26 +134,21 @@ def _sell(instance: Instance) -> dict[str, Any]:
     return {"invoice": invoice, "pdf": path, **seal}
 
 
-def _post_invoice(session: Session) -> int:
-    partner = _reference(session, "bonopay_fiscal", "demo_partner_pm")
+def draft_invoice(session: Session) -> int:
+    """A draft as the demo accountant would enter it: goods and a service for a company. Gives its database id."""
+    partner = session.reference("bonopay_fiscal", "demo_partner_pm")
     lines = [
-        {"product_id": _reference(session, "bonopay_fiscal", "demo_product_rice"), "quantity": 2},
-        {"product_id": _reference(session, "bonopay_fiscal", "demo_product_delivery"), "quantity": 1},
+        {"product_id": session.reference("bonopay_fiscal", "demo_product_rice"), "quantity": 2},
+        {"product_id": session.reference("bonopay_fiscal", "demo_product_delivery"), "quantity": 1},
     ]
     values = {"move_type": "out_invoice", "partner_id": partner, "invoice_line_ids": [[0, 0, line] for line in lines]}
     created = session.call("account.move", "create", [values])
-    invoice = created[0] if isinstance(created, list) else created
-    session.call("account.move", "action_post", [invoice])
-    return invoice
+    return created[0] if isinstance(created, list) else created
 
 
-def _reference(session: Session, module: str, name: str) -> int:
-    [model, record_id] = session.call("ir.model.data", "check_object_reference", module, name)
-    return record_id
-
-
-def _seal_of(session: Session, invoice: int) -> dict[str, Any]:
+def seal_of(session: Session, invoice: int) -> dict[str, Any]:
     fields = ["fiscal_number", "short_code", "dgi_code", "dgi_counters", "verification_url", "state", "payload"]
+    """The live seal of an invoice, as its accountant reads it."""
     [seal] = session.call("bonopay.seal", "search_read", [["move_id", "=", invoice]], fields)
     return seal
 
@@ -169,9 +156,8 @@ def _seal_of(session: Session, invoice: int) -> dict[str, Any]:
 def _tell(story: dict[str, Any], instance: Instance) -> None:
     payload = json.loads(story["payload"])
     say()
-    say(
-        f"  {payload['reference_number']} for {payload['client']['name']}: {payload['totals']['total']} CDF, VAT included"
-    )
+    total = f"{payload['totals']['total']} {payload['totals']['currency']}"
+    say(f"  {payload['reference_number']} for {payload['client']['name']}: {total}, taxes included")
     say(f"  Fiscal number     {story['fiscal_number'] or '—'}")
     say(f"  Short code        {story['short_code'] or '—'}")
     say(f"  DGI code          {story['dgi_code'] or '— (' + story['state'] + ')'}   {story['dgi_counters'] or ''}")

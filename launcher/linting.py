@@ -1,5 +1,6 @@
 """`./bonopay lint`: ruff, pylint-odoo, prettier and eslint, each with the configuration at the top of the checkout."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def lint(home: Home, fix: bool = False) -> None:
     :raises LauncherError: naming the checks that found something
     """
     node = _node_modules(home)
-    failed = [check.name for check in _checks(home, node) if not _passes(check, fix)]
+    failed = [check.name for check in _checks(home, node) if not _passes(check, home, fix)]
     if failed:
         raise LauncherError(f"Lint: {', '.join(failed)}", "./bonopay lint --fix mends what can be mended.")
 
@@ -59,12 +60,17 @@ def _checks(home: Home, node: Path) -> list[Check]:
     return checks
 
 
-def _passes(check: Check, fix: bool) -> bool:
+def _path(home: Home) -> dict[str, str]:
+    """The JavaScript tools run on the Node.js of the lint environment, not on the machine's."""
+    return {"PATH": f"{home.venv('lint') / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _passes(check: Check, home: Home, fix: bool) -> bool:
     command = check.fix if fix and check.fix else check.command
     result = subprocess.run(
         [str(part) for part in command],
         cwd=CHECKOUT,
-        env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),
+        env=environment({"PYTHONDONTWRITEBYTECODE": "1", **_path(home)}),
         capture_output=True,
         text=True,
     )
@@ -85,7 +91,13 @@ def _node_modules(home: Home) -> Path:
             folder.mkdir(parents=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(REQUIREMENTS / name, folder / name)
-            run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], home.install_log, cwd=folder)
+            npm = home.venv("lint") / "bin" / "npm"
+            run(
+                [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                home.install_log,
+                cwd=folder,
+                env=_path(home),
+            )
             shutil.copy(lock, stamp)
     shutil.copy(REQUIREMENTS / "eslint.config.mjs", folder / "eslint.config.mjs")
     return folder / "node_modules"

@@ -80,13 +80,17 @@ class Odoo:
             cwd=self.folder,
         )
 
-    def create_database(self, name: str, *modules: str) -> None:
-        """A database with Odoo's and our demo data, cloned from the base database."""
-        self.cluster.create_database(name, "odoo", BASE_DATABASE)
+    def create_database(self, name: str, *modules: str, template: str = BASE_DATABASE) -> None:
+        """A database with Odoo's and our demo data, cloned from `template`, with `modules` installed on top."""
+        self.cluster.create_database(name, "odoo", template)
         store = self.data_dir / "filestore"
-        shutil.copytree(store / BASE_DATABASE, store / name, dirs_exist_ok=True)
+        shutil.copytree(store / template, store / name, dirs_exist_ok=True)
         if modules:
             self.run("-d", name, "-i", ",".join(modules), "--with-demo")
+
+    def run_neutralize(self, name: str) -> None:
+        """What Odoo does to the copy of a production database."""
+        run([*self.command, "neutralize", "-d", name], self.folder / "command.log", env=self.environment())
 
     def drop_database(self, name: str) -> None:
         self.cluster.drop_database(name)
@@ -112,12 +116,23 @@ class Session:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         answer = self._post("/web/session/authenticate", {"db": database, "login": login, "password": password})
         self.user_id: int = answer["uid"]
+        self._context: dict[str, Any] = {}
+
+    def use_company(self, company: int) -> None:
+        """Make `company` the one that later calls work in."""
+        self._context = {"allowed_company_ids": [company]}
+
+    def reference(self, module: str, name: str) -> int:
+        """The database id behind an external identifier."""
+        [_, record_id] = self.call("ir.model.data", "check_object_reference", module, name)
+        return record_id
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a public method as this user.
 
         :raises LauncherError: with Odoo's message
         """
+        kwargs.setdefault("context", self._context)
         body = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
         return self._post(f"/web/dataset/call_kw/{model}/{method}", body)
 

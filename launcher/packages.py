@@ -33,7 +33,6 @@ RUNTIME_PACKAGES = (
     "wkhtmltopdf",
 )
 TEST_PACKAGES = ("chromium", "gettext", "poppler-utils")
-PROGRAMS = {"npm": "npm"}  # taken from wherever they are; the Debian package only where there is none
 
 
 def install_runtime(home: Home) -> None:
@@ -46,8 +45,7 @@ def install_runtime(home: Home) -> None:
 
 def install_test_tools(home: Home) -> None:
     """What `test`, `lint` and `bench` need on top of the runtime."""
-    missing = tuple(package for program, package in PROGRAMS.items() if not shutil.which(program))
-    _install_debian_packages(home, TEST_PACKAGES + missing)
+    _install_debian_packages(home, TEST_PACKAGES)
     for name in ("tests", "lint"):
         sync_environment(home, name)
 

@@ -24,19 +24,22 @@ def run(
     :raises LauncherError: when it fails, with the end of the log
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    name = Path(str(command[0])).name
     with log.open("a") as output:
-        result = subprocess.run(
-            [str(part) for part in command],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(env),
-            cwd=cwd,
-            input=stdin,
-            text=True,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
-        )
+        try:
+            result = subprocess.run(
+                [str(part) for part in command],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(env),
+                cwd=cwd,
+                input=stdin,
+                text=True,
+                stdin=None if stdin is not None else subprocess.DEVNULL,
+            )
+        except FileNotFoundError as error:
+            raise LauncherError(f"There is no {error.filename}.", way_out or f"Is {name} installed?") from error
     if result.returncode:
-        name = Path(str(command[0])).name
         raise LauncherError(f"{name} failed (exit {result.returncode}).\n{tail(log)}", way_out or f"Full log: {log}")
 
 
