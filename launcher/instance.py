@@ -11,6 +11,7 @@ from launcher.config import HOST, Home, Ports
 from launcher.odoo import Odoo
 from launcher.postgres import Cluster
 from launcher.sandbox import Sandbox
+from launcher.services import stop_process
 from launcher.signer import Signer
 
 DEMO_MERCHANT = {
@@ -63,8 +64,9 @@ class Instance:
         self.signer.service.start()
 
     def stop(self) -> None:
-        for service in (self.odoo.service, self.signer.service, self.sandbox.service):
-            service.stop()
+        """End whatever of this instance runs; needs no more than the folder, so it also ends what is half prepared."""
+        for name in ("odoo", "signer", "sandbox"):
+            stop_process(self.folder / name / f"{name}.pid")
         self.cluster.stop()
 
     def remove(self) -> None:

@@ -78,19 +78,28 @@ class Service:
             time.sleep(0.1)
         raise LauncherError(f"{self.name} did not answer at {self.ready_url}.\n{tail(self.log)}", f"Log: {self.log}")
 
-    def stop(self, timeout: float = 15) -> None:
-        pid = self.pid()
-        if pid:
-            _terminate(pid, timeout)
-        self.pid_file.unlink(missing_ok=True)
+    def stop(self) -> None:
+        stop_process(self.pid_file)
 
     def pid(self) -> int | None:
-        """The process id, if the process that we started still lives (ids are reused: the start time decides)."""
-        try:
-            pid, started = self.pid_file.read_text().split()
-        except FileNotFoundError:
-            return None
-        return int(pid) if _started_at(int(pid)) == started else None
+        return live_pid(self.pid_file)
+
+
+def live_pid(pid_file: Path) -> int | None:
+    """The process id, if the process that we started still lives (ids are reused: the start time decides)."""
+    try:
+        pid, started = pid_file.read_text().split()
+    except FileNotFoundError:
+        return None
+    return int(pid) if _started_at(int(pid)) == started else None
+
+
+def stop_process(pid_file: Path, timeout: float = 15) -> None:
+    """End the process behind a pid file, kindly, then firmly; nothing to do when it is gone."""
+    pid = live_pid(pid_file)
+    if pid:
+        _terminate(pid, timeout)
+    pid_file.unlink(missing_ok=True)
 
 
 def _started_at(pid: int) -> str:

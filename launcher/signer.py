@@ -1,6 +1,5 @@
 """The signer as a process of an instance: database, token, key, merchant and API key, each made by its own command."""
 
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from launcher.shell import run
 DATABASE = "bonopay_signer"
 OWNER, SERVICE = "bonopay_owner", "bonopay_service"
 AUTHORITY = "BONO-CD-DEMO"
+SECRETS = {"pin": "pin", "so-pin": "pin", "secrets-key": "key"}  # file → kind
 
 
 class Signer:
@@ -33,7 +33,9 @@ class Signer:
 
     def prepare(self) -> None:
         """Database with two roles, secrets, SoftHSM token with a P-256 key."""
-        self._write_secrets()
+        self._configure_token()
+        for name, kind in SECRETS.items():
+            self.run("secret", "create", kind, str(self._secret(name)), "--if-missing")
         if not self.cluster.has_database(DATABASE):
             self.cluster.create_database(DATABASE, OWNER)
         self.run("migrate", "--service-role", SERVICE)
@@ -98,24 +100,14 @@ class Signer:
             cwd=self.folder,
         )
 
-    # --- secrets: files that only this user reads
-
-    def _write_secrets(self) -> None:
+    def _configure_token(self) -> None:
+        """SoftHSM's own settings: tokens in a folder that only this user reads."""
         tokens = self.folder / "tokens"
         tokens.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / "secrets").mkdir(exist_ok=True, mode=0o700)
         (self.folder / "softhsm2.conf").write_text(
             f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
         )
-        self._secret("pin").parent.mkdir(exist_ok=True, mode=0o700)
-        for name, value in (
-            ("pin", secrets.token_hex(8)),
-            ("so-pin", secrets.token_hex(8)),
-            ("secrets-key", secrets.token_hex(32)),
-        ):
-            path = self._secret(name)
-            if not path.exists():
-                path.touch(mode=0o600)
-                path.write_text(value)
 
     def _secret(self, name: str) -> Path:
         return self.folder / "secrets" / name

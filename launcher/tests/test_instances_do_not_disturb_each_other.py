@@ -65,3 +65,9 @@ def test_every_port_can_be_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in vars(Ports()):
         monkeypatch.setenv(f"BONOPAY_{name.upper()}_PORT", "23456")
     assert set(vars(Ports()).values()) == {23456}
+
+
+def test_an_instance_that_was_never_prepared_is_removed_without_a_trace(home: Home) -> None:
+    instance = throwaway_instance(home)
+    instance.remove()
+    assert not instance.folder.exists()
