@@ -1,0 +1,184 @@
+"""The page at `/`: what the service received, for the people who integrate against it."""
+
+import base64
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from .accounts import Outlet
+from .device import MAX_PENDING, Device, counters
+from .errors import RefusalError
+from .faults import Faults, from_timestamp
+from .store import Transaction
+from .wire import decode, in_figures
+
+INVOICES = 20
+REFUSALS = 8
+UID = re.compile(r"([0-9a-f]{8})-[0-9a-f-]{27}")
+SHORT_UID = r"\1…"
+STATES = {"pending": "En attente", "confirmed": "Certifiée", "cancelled": "Annulée", "expired": "Expirée"}
+FAULTS = {
+    "fail_next": "Panne provoquée",
+    "drop_confirm_reply": "Certifiée, réponse coupée (provoqué)",
+    "drop_confirm_before_commit": "Coupée avant certification (provoqué)",
+}
+HTTP_REASONS = {
+    400: "Demande vide",
+    401: "Jeton absent, faux ou expiré",
+    404: "Adresse inconnue",
+    405: "Méthode refusée",
+    413: "Demande trop longue",
+    500: "Panne du service d’essai",
+}
+INVOICE_HEAD = ("Reçue", "Numéro", "Type", "Total (CDF)", "dont TVA", "État", "Code DEF/DGI", "Compteurs")
+REFUSAL_HEAD = ("Reçue", "Demande", "Code", "Motif")
+AMOUNTS = frozenset({"Total (CDF)", "dont TVA"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    device: Device
+
+    async def show(self, request: Request) -> Response:
+        body = await run_in_threadpool(self._body)
+        return HTMLResponse(_document(body), headers=_headers())
+
+    def _body(self) -> str:
+        now = self.device.clock.now()
+        with self.device.store.transaction() as transaction:
+            sections = [self._outlet(transaction, outlet) for outlet in self.device.accounts.by_nim.values()]
+            strangers = transaction.recent_refusals(None, REFUSALS)
+        if strangers:
+            sections.append(_section("<h2>Demandes non identifiées</h2>", "", _refusals(strangers)))
+        when = f"Actualisé à {now:%H:%M:%S}, heure de Kinshasa"
+        header = f"<header><h1>e-MCF d’essai</h1><p>{when}</p></header>"
+        return header + _faults(self.device.faults) + ("".join(sections) or _no_account())
+
+    def _outlet(self, transaction: Transaction, outlet: Outlet) -> str:
+        limit = self.device.clock.now().timestamp() - self.device.pending_seconds
+        transaction.expire_pending(outlet.nim, limit)
+        states = transaction.states(outlet.nim)
+        title = (
+            f"<h2>{escape(outlet.shop_name)}</h2><p>{escape(outlet.company)}, NIF {escape(outlet.nif)}"
+            f" · <code>{escape(outlet.nim)}</code></p>"
+        )
+        figures = _figures(
+            ("Certifiées", str(states.get("confirmed", 0))),
+            ("En attente", f"{states.get('pending', 0)} / {MAX_PENDING}"),
+        )
+        invoices = _invoices(transaction.recent_invoices(outlet.nim, INVOICES))
+        refusals = transaction.recent_refusals(outlet.nim, REFUSALS)
+        errors = f"<h3>Derniers refus</h3>{_refusals(refusals)}" if refusals else ""
+        return _section(title, figures, invoices + errors)
+
+
+def _faults(faults: Faults) -> str:
+    quiet = Faults().as_dict()
+    active = [f"<code>{name} = {value}</code>" for name, value in faults.as_dict().items() if value != quiet[name]]
+    return (
+        f'<section><p class="faults">Pannes provoquées en cours\u00a0: {", ".join(active)}</p></section>'
+        if active
+        else ""
+    )
+
+
+def _section(title: str, figures: str, content: str) -> str:
+    return f'<section><div class="title"><div>{title}</div>{figures}</div>{content}</section>'
+
+
+def _figures(*pairs: tuple[str, str]) -> str:
+    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd>{value}</dd></div>' for name, value in pairs)}</dl>"
+
+
+def _no_account() -> str:
+    advice = "Aucun e-MCF\u00a0: ajoutez un NIM au fichier des comptes, puis relancez."
+    return f'<section><p class="empty">{advice}</p></section>'
+
+
+def _invoices(rows: list[sqlite3.Row]) -> str:
+    if not rows:
+        return '<p class="empty">Aucune facture reçue. Envoyez-en une à <code>/edef/api/invoice</code>.</p>'
+    return _table(INVOICE_HEAD, map(_invoice, rows))
+
+
+def _invoice(row: sqlite3.Row) -> str:
+    certified = row["state"] == "confirmed"
+    cells = (
+        f'<td class="fixed">{_time(row["submitted_at"])}</td>',
+        f"<td>{escape(row['rn'])}</td><td>{escape(row['type'])}</td>",
+        *(f'<td class="amount">{in_figures(Decimal(row[name]))}</td>' for name in ("total", "vtotal")),
+        f'<td><span class="state {row["state"]}">{STATES[row["state"]]}</span></td>',
+        f"<td><code>{row['code']}</code></td>" if certified else "<td></td>",
+        f'<td class="fixed">{counters(row) if certified else ""}</td>',
+    )
+    return "".join(cells)
+
+
+def _refusals(rows: list[sqlite3.Row]) -> str:
+    return _table(REFUSAL_HEAD, map(_refusal, rows))
+
+
+def _refusal(row: sqlite3.Row) -> str:
+    code = row["error_code"] or (f"HTTP {row['status']}" if not row["fault"] else "–")
+    reason = row["error_desc"] or FAULTS.get(row["fault"]) or HTTP_REASONS.get(row["status"], "")
+    return (
+        f'<td class="fixed">{_time(row["received_at"])}</td><td>{escape(_subject(row))}</td>'
+        f'<td class="fixed"><span class="state refused">{escape(code)}</span></td>'
+        f'<td class="reason">{escape(reason)}</td>'
+    )
+
+
+def _subject(row: sqlite3.Row) -> str:
+    """The invoice number when the request bears one, else what was called, a uid cut short."""
+    try:
+        number = decode(row["request"]).get("rn")
+    except RefusalError:
+        number = None
+    return str(number) if number else f"{row['method']} {UID.sub(SHORT_UID, row['path'].removeprefix('/edef'))}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[str]) -> str:
+    cells = "".join(f"<th{' class=amount' if name in AMOUNTS else ''}>{name}</th>" for name in head)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _time(seconds: float) -> str:
+    return f"{from_timestamp(seconds):%d/%m %H:%M:%S}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files(__package__).joinpath("data", name).read_text("utf-8")
+
+
+def _document(body: str) -> str:
+    return (
+        '<!DOCTYPE html><html lang="fr"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>e-MCF d’essai</title>'
+        f"<style>{_asset('page.css')}</style></head><body>"
+        '<p class="notice" role="status">Service d’essai\u00a0: ce n’est pas la DGI. '
+        "Les codes affichés ici n’ont aucune valeur fiscale.</p>"
+        f'<main>{body}</main><script type="module">{_asset("page.js")}</script></body></html>'
+    )
+
+
+@cache
+def _headers() -> dict[str, str]:
+    style, script = _source(_asset("page.css")), _source(_asset("page.js"))
+    policy = f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; frame-ancestors 'none'"
+    return {"Content-Security-Policy": policy, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
