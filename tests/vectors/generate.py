@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Write the vectors again from the fiscal core: `payloads.json`, `arithmetic.json`, `refused.json`.
+
+Only for a change of the contract that is meant: whatever changes in these files breaks somebody's implementation. Needs
+the signer's dependencies. The key is published and signs nothing but vectors; signatures are deterministic (RFC 6979),
+so that a run without changes leaves the files as they are.
+"""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+HERE = Path(__file__).resolve().parent
+OUTPUT = HERE
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "signer_service")]
+
+import cases  # noqa: E402
+from bonopay_signer.fiscal import canonical, parsing, qr, rules, security, taxes  # noqa: E402
+from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash, entry_preimage  # noqa: E402
+
+PUBLIC_URL = "https://fiscal.bonopay.example"
+AUTHORITY = "BONO-CD-TEST"
+
+
+class TestKey:
+    """The published key: its id, its public half, and RFC 6979 signatures as r‖s."""
+
+    def __init__(self) -> None:
+        pem = (HERE / "TEST-ONLY-private-key.pem").read_bytes()
+        self._private = serialization.load_pem_private_key(pem, None)
+        public = self._private.public_key()
+        encode = public.public_bytes
+        self.pem = encode(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+        der = encode(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        self.kid = canonical.sha256_hex(der)[:16]
+
+    def sign(self, digest: bytes) -> bytes:
+        algorithm = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=True)
+        r, s = utils.decode_dss_signature(self._private.sign(digest, algorithm))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def accepted(payload: dict) -> bytes:
+    """Return the canonical bytes of a payload, once the core has nothing against it."""
+    invoice = parsing.parse(json.dumps(payload).encode("utf-8"))
+    findings = rules.check(invoice)
+    if findings:
+        raise SystemExit(f"{payload['reference_number']} is refused: {findings}")
+    return canonical.encode(invoice)
+
+
+class Chain:
+    """One outlet's entries, numbered and sealed in the order of the cases."""
+
+    def __init__(self, key: TestKey) -> None:
+        self.key = key
+        self.head = ZERO_HASH
+        self.index = 0
+        self.sequence = 0
+
+    def seal(self, name: str, payload: dict, bytes_of_payload: bytes, **members: object) -> dict:
+        self.index += 1
+        statement = Statement(
+            v=1,
+            authority=AUTHORITY,
+            merchant_nif=cases.MERCHANT_NIF,
+            outlet_id=cases.OUTLET_ID,
+            index=self.index,
+            sealed_at=f"2026-11-21T08:30:{self.index:02d}.{self.index * 37 % 1000:03d}Z",
+            currency="CDF",
+            payload_hash=canonical.sha256_hex(bytes_of_payload),
+            key_id=self.key.kid,
+            **members,
+        )
+        previous, self.head = self.head, entry_hash(self.head, statement.encode())
+        signature = self.key.sign(self.head)
+        return {
+            "name": name,
+            "payload": payload,
+            "canonical": bytes_of_payload.decode("utf-8"),
+            "payload_hash": statement.payload_hash,
+            "statement": msgspec.to_builtins(statement),
+            "statement_canonical": statement.encode().decode("utf-8"),
+            "previous_hash": previous.hex(),
+            "preimage": entry_preimage(previous, statement.encode()).hex(),
+            "entry_hash": self.head.hex(),
+            "signature": signature.hex(),
+            "auth_code": security.auth_code(signature),
+            "short_code": security.short_code(signature),
+            "qr": qr.encode(PUBLIC_URL, statement, previous, signature),
+        }
+
+    def seal_invoice(self, name: str, payload: dict) -> dict:
+        self.sequence += 1
+        members = {
+            "kind": "invoice",
+            "epoch": 1,
+            "fiscal_number": f"BONO-{cases.OUTLET_ID}-01-{self.sequence:09d}",
+            "document_type": payload["invoice_type"],
+            "total": payload["totals"]["total"],
+            "tax": payload["totals"]["tax"],
+        }
+        return self.seal(name, payload, accepted(payload), **members)
+
+
+def payload_vectors(key: TestKey) -> list[dict]:
+    chain = Chain(key)
+    vectors = [chain.seal_invoice(name, completed(payload)) for name, payload in cases.ACCEPTED.items()]
+    sealed = vectors[0]["statement"]
+    repeated = {name: sealed[name] for name in ("fiscal_number", "document_type", "total", "tax")}
+    for name, kind, epoch, payload in cases.ANSWERS:
+        vectors.append(chain.seal(name, payload, canonical.encode(payload), kind=kind, epoch=epoch, **repeated))
+    return vectors
+
+
+def completed(payload: dict) -> dict:
+    """Fill in the tax groups, totals and, where there is a single one in francs, the payment."""
+    draft = parsing.parse(json.dumps(payload).encode("utf-8"))
+    groups, totals = taxes.compute(draft)
+    payments = payload["payments"]
+    if len(payments) == 1 and payments[0]["currency"] == "CDF":
+        payments = [payments[0] | {"amount": totals.total}]
+    return payload | {
+        "tax_groups": [msgspec.to_builtins(group) for group in groups],
+        "totals": msgspec.to_builtins(totals),
+        "payments": payments,
+    }
+
+
+def arithmetic_vectors() -> list[dict]:
+    vectors = []
+    for name, price_mode, issued_at, items in cases.ARITHMETIC:
+        invoice = completed(cases.invoice(price_mode=price_mode, issued_at=issued_at, items=items))
+        members = ("price_mode", "issued_at", "items", "tax_groups", "totals")
+        vectors.append({"name": name} | {member: invoice[member] for member in members})
+    return vectors
+
+
+def refused_vectors() -> list[dict]:
+    vectors = [
+        {"name": name, "base64": base64.b64encode(data).decode("ascii")} for name, data in cases.NOT_JSON.items()
+    ]
+    for name, changes in cases.REFUSED.items():
+        vectors.append({"name": name, "payload": cases.changed(completed(cases.invoice()), changes)})
+    return [vector | {"findings": findings_of(vector)} for vector in vectors]
+
+
+def findings_of(vector: dict) -> list[dict]:
+    data = base64.b64decode(vector["base64"]) if "base64" in vector else json.dumps(vector["payload"]).encode("utf-8")
+    try:
+        findings = rules.check(parsing.parse(data))
+    except parsing.PayloadMalformed as malformed:
+        findings = malformed.findings
+    return [{"pointer": finding.pointer, "code": finding.code} for finding in findings]
+
+
+def write(name: str, document: dict) -> None:
+    """One line a member of a vector: long enough to be compact, short enough to be compared."""
+    *members, (_, vectors) = document.items()
+    lines = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in members]
+    lines.append(' "vectors": [\n' + ",\n".join(map(_block, vectors)) + "\n ]")
+    (OUTPUT / name).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def _block(vector: dict) -> str:
+    members = [f"   {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in vector.items()]
+    return "  {\n" + ",\n".join(members) + "\n  }"
+
+
+def main() -> None:
+    key = TestKey()
+    keys = [{"kid": key.kid, "pem": key.pem}]
+    write("payloads.json", {"public_url": PUBLIC_URL, "keys": keys, "vectors": payload_vectors(key)})
+    write("arithmetic.json", {"vectors": arithmetic_vectors()})
+    write("refused.json", {"vectors": refused_vectors()})
+
+
+if __name__ == "__main__":
+    main()
