@@ -1,0 +1,3 @@
+from bonopay_signer.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The HTTP face: assembly, problems, published description. Routes live with their capabilities."""

@@ -1,0 +1,28 @@
+"""The application: routes of all capabilities, problems, request log."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from bonopay_signer.api import health, openapi
+from bonopay_signer.api.middleware import RequestLog
+from bonopay_signer.api.problems import HANDLERS
+from bonopay_signer.api.service import Service
+from bonopay_signer.sealing import routes as sealing
+from bonopay_signer.tenants import routes as tenants
+from bonopay_signer.verification import routes as verification
+
+
+def make_app(service: Service) -> Starlette:
+    """The application of a started service."""
+    routes: list[Route] = [
+        *sealing.ROUTES,
+        *tenants.ROUTES,
+        *verification.ROUTES,
+        *health.ROUTES,
+        Route("/openapi.json", openapi.describe, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(RequestLog)], exception_handlers=HANDLERS)
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app

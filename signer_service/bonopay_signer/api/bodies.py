@@ -1,0 +1,28 @@
+"""Reading a bounded body, writing msgspec values."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bonopay_signer.api.problems import Problem
+
+BODY_LIMIT = 1024 * 1024
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises Problem ``too_large`` above 1 MiB, as soon as that is known."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > BODY_LIMIT:
+        raise Problem("too_large")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise Problem("too_large")
+    return bytes(body)
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

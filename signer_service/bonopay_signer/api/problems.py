@@ -1,0 +1,151 @@
+"""Problem details (RFC 9457): what every refusal looks like, and which exception becomes which."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from msgspec import UNSET, Struct, UnsetType
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bonopay_signer.api.catalogue import PROBLEMS, RETRY_AFTER_SECONDS
+from bonopay_signer.db.instance import LockLost
+from bonopay_signer.dgi.journal import JournalUnavailable
+from bonopay_signer.fiscal.findings import Finding
+from bonopay_signer.fiscal.parsing import PayloadMalformed
+from bonopay_signer.hsm.token import HsmUnavailable
+from bonopay_signer.ledger.writer import LedgerUnavailable
+from bonopay_signer.sealing.answer import DgiError
+from bonopay_signer.sealing.errors import Conflict, DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
+from bonopay_signer.tenants.secrets import SecretsError
+
+MEDIA_TYPE = "application/problem+json"
+_logger = structlog.get_logger(__name__)
+
+
+class Message(Struct, frozen=True):
+    fr: str
+    en: str
+
+
+class ProblemDetails(Struct, frozen=True, omit_defaults=True):
+    """RFC 9457, with our stable ``code``, both languages, and whether the same document may be sent again."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    message: Message
+    retryable: bool
+    findings: list[Finding]
+    stored_hash: str | UnsetType = UNSET
+    dgi_error: DgiError | UnsetType = UNSET
+
+
+class Problem(Exception):
+    """To be raised by a route that refuses."""
+
+    def __init__(self, code: str, detail: str = "", **members: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.members = members
+
+
+def too_large() -> Response:
+    return problem_response(Problem("too_large"))
+
+
+def problem_response(problem: Problem) -> Response:
+    kind = PROBLEMS[problem.code]
+    details = ProblemDetails(
+        type=f"urn:bonopay:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        code=kind.code,
+        detail=problem.detail or kind.en,
+        message=Message(kind.fr, kind.en),
+        retryable=kind.retryable,
+        findings=list(problem.members.pop("findings", ())),
+        **problem.members,
+    )
+    response = Response(msgspec.json.encode(details), kind.status, media_type=MEDIA_TYPE)
+    if kind.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if kind.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _as_problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case PayloadMalformed():
+            return Problem("payload_malformed", findings=error.findings)
+        case Invalid():
+            return Problem("payload_invalid", findings=error.findings)
+        case Conflict():
+            return Problem("document_conflict", stored_hash=error.stored_hash)
+        case DgiRefused():
+            return Problem("dgi_refused", str(error), dgi_error=DgiError(error.code, error.words))
+        case DgiTotalsDiffer():
+            return Problem("dgi_totals_differ", findings=error.findings)
+    return _unavailable(error)
+
+
+def _unavailable(error: Exception) -> Problem:
+    _logger.warning("unavailable", error=type(error).__name__, reason=str(error))
+    match error:
+        case DgiUnreachable():
+            return Problem("dgi_unreachable", str(error))
+        case SecretsError():
+            return Problem("dgi_unreachable", "the outlet's DGI token cannot be read by the signer")
+        case HsmUnavailable():
+            return Problem("hsm_unavailable")
+    return Problem("ledger_unavailable")
+
+
+async def _handle(_request: Request, error: Exception) -> Response:
+    return problem_response(_as_problem(error))
+
+
+async def _handle_http(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    response = problem_response(Problem("method_not_allowed" if status == 405 else "not_found"))
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def _handle_defect(_request: Request, _error: Exception) -> Response:
+    return problem_response(Problem("internal_error"))
+
+
+_EXPECTED = (
+    Problem,
+    PayloadMalformed,
+    Invalid,
+    Conflict,
+    DgiRefused,
+    DgiTotalsDiffer,
+    DgiUnreachable,
+    SecretsError,
+    HsmUnavailable,
+    LedgerUnavailable,
+    LockLost,
+    JournalUnavailable,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+
+HANDLERS: dict[Any, Any] = {
+    **dict.fromkeys(_EXPECTED, _handle),
+    HTTPException: _handle_http,
+    Exception: _handle_defect,
+}

@@ -1,0 +1,91 @@
+"""The parts of a running signer, put together, started and stopped in order."""
+
+import asyncio
+import logging
+
+import httpx
+import psycopg
+
+from bonopay_signer.db.instance import InstanceLock
+from bonopay_signer.db.migrate import MigrationError, pending
+from bonopay_signer.db.pool import make_pool
+from bonopay_signer.dgi.emcf import make_client
+from bonopay_signer.dgi.journal import Journal
+from bonopay_signer.hsm.sealer import Sealer
+from bonopay_signer.hsm.token import TokenSession
+from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.writer import LedgerWriter
+from bonopay_signer.sealing.devices import emcf_devices
+from bonopay_signer.sealing.flow import InlineSealing
+from bonopay_signer.sealing.recovery import Recovery
+from bonopay_signer.sealing.settlement import Settlement
+from bonopay_signer.sealing.tidying import Tidying
+from bonopay_signer.sealing.turns import Turns
+from bonopay_signer.settings import Settings
+from bonopay_signer.tenants.secrets import SecretBox
+
+_logger = logging.getLogger(__name__)
+
+
+class Service:
+    """Everything a request needs; ``start`` must have returned before the first one."""
+
+    def __init__(self, settings: Settings) -> None:
+        dsn = settings.service_dsn()
+        box = SecretBox.from_text(settings.secrets_key_text())
+        self.settings = settings
+        self.pool = make_pool(dsn, settings.database_pool_size)
+        self.lock = InstanceLock(dsn)
+        self._token = TokenSession(
+            settings.pkcs11_module, settings.token_label, settings.token_pin(), settings.key_label
+        )
+        self.sealer = Sealer(self._token, settings.authority)
+        self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
+        self.device_of = emcf_devices(self._client, box, Journal(self.pool))
+        turns = Turns()
+        writer = LedgerWriter(self.pool, self.sealer, self.lock, settings.public_url)
+        tidying = Tidying(self.pool)
+        settlement = Settlement(self.pool, writer, self.device_of, turns, settings.recovery_backoff_max)
+        self.sealing = InlineSealing(
+            self.pool, writer, self.device_of, settlement, tidying, turns, settings.dgi_timeout + 1
+        )
+        self._recovery = Recovery(
+            self.pool, self.lock, self.device_of, settlement, tidying, turns, settings.recovery_interval
+        )
+        self._recovery_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises SecondSigner, MigrationError, HsmUnavailable, or psycopg.Error: the process must not serve then."""
+        await self.pool.open(wait=True, timeout=10)
+        await self._refuse_other_schema()
+        await self.lock.acquire()
+        public_key = await asyncio.to_thread(self._token.open)
+        async with self.pool.connection() as connection:
+            await reader.publish_key(connection, public_key)
+        self._recovery_task = asyncio.create_task(self._recovery.run())
+        _logger.info("signer started: authority %s, key %s", self.sealer.authority, public_key.key_id)
+
+    async def stop(self) -> None:
+        """Let documents on their way arrive, within the grace period, then let go of everything."""
+        if self._recovery_task is not None:
+            self._recovery_task.cancel()
+            await asyncio.wait([self._recovery_task])
+        try:
+            async with asyncio.timeout(self.settings.shutdown_grace):
+                await self.sealing.drain()
+        except TimeoutError:
+            _logger.warning("stopped while documents were on their way: recovery finishes them at the next start")
+        await self._client.aclose()
+        await self.lock.release()
+        await self.pool.close()
+        self.sealer.close()
+
+    async def _refuse_other_schema(self) -> None:
+        try:
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute("SELECT count(*) FROM signer.migration")
+                row = await cursor.fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
+            raise MigrationError("the database is not migrated; run: bonopay-signer migrate") from error
+        if row is None or pending(row[0]):
+            raise MigrationError("the database and this program differ in version; run: bonopay-signer migrate")

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the migrations, and the lock that keeps a second signer out."""

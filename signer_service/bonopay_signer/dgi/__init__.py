@@ -1,0 +1,1 @@
+"""The DGI's devices: one interface, its drivers, and the record of every exchange."""

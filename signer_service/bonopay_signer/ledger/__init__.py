@@ -1,0 +1,1 @@
+"""Counters, chains, append, reading, verification."""

@@ -1,0 +1,1 @@
+"""A document's way from the client to a certified entry of the ledger."""

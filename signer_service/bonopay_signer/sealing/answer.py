@@ -1,0 +1,100 @@
+"""The sealed answer (docs/contracts.md §5), derived from the ledger alone: a replay is the same bytes for ever."""
+
+from typing import Literal
+
+import psycopg
+from msgspec import Struct
+
+from bonopay_signer.fiscal import qr, security
+from bonopay_signer.fiscal.statement import Statement
+from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.entries import CERTIFIED, Entry
+from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.submissions import State
+from bonopay_signer.tenants.rows import Outlet, find_outlet
+
+DgiStatus = Literal["certified", "pending", "unknown", "rejected"]
+
+
+class LedgerPosition(Struct, frozen=True):
+    epoch: int
+    index: int
+    previous_hash: str
+    entry_hash: str
+
+
+class DgiError(Struct, frozen=True):
+    """The DGI's own code and words."""
+
+    code: str
+    message: str
+
+
+class DgiAnswer(Struct, frozen=True):
+    """What the DGI made of the invoice; the elements are exactly as it returned them."""
+
+    mode: Literal["inline"]
+    status: DgiStatus
+    code: str | None
+    nim: str
+    isf: str
+    counters: str | None
+    time: str | None
+    qr: str | None
+    error: DgiError | None
+
+
+class SealedInvoice(Struct, frozen=True):
+    document_id: str
+    fiscal_number: str
+    fiscal_authority_id: str
+    auth_code: str
+    short_code: str
+    timestamp: str
+    qr_payload: str
+    verification_url: str
+    payload_hash: str
+    key_id: str
+    ledger: LedgerPosition
+    dgi: DgiAnswer
+
+
+async def sealed_invoice(connection: psycopg.AsyncConnection, entry: Entry) -> SealedInvoice:
+    """The answer for an invoice's entry."""
+    statement = Statement(**entry.statement_fields)
+    short_code = security.short_code(entry.signature)
+    return SealedInvoice(
+        document_id=str(entry.document_id),
+        fiscal_number=entry.fiscal_number,
+        fiscal_authority_id=statement.authority,
+        auth_code=security.auth_code(entry.signature),
+        short_code=short_code,
+        timestamp=statement.sealed_at,
+        qr_payload=qr.encode(entry.public_url, statement, entry.previous_hash, entry.signature),
+        verification_url=f"{entry.public_url}/verify/{entry.fiscal_number}?code={short_code}",
+        payload_hash=statement.payload_hash,
+        key_id=entry.key_id,
+        ledger=LedgerPosition(statement.epoch, statement.index, entry.previous_hash.hex(), entry.entry_hash.hex()),
+        dgi=await dgi_answer(connection, entry),
+    )
+
+
+async def dgi_answer(connection: psycopg.AsyncConnection, entry: Entry) -> DgiAnswer:
+    """The DGI's verdict of an invoice from the ledger, or how its confirmation stands."""
+    verdict = await reader.verdict(connection, entry.fiscal_number)
+    if verdict is None:
+        outlet = await find_outlet(connection, entry.outlet_id)
+        submission = await submissions.of_number(connection, entry.fiscal_number)
+        unknown = submission is None or submission.state is State.UNKNOWN
+        return _open(outlet, "unknown" if unknown else "pending")
+    fields = verdict.payload_fields
+    if verdict.kind == CERTIFIED:
+        elements = {name: fields[name] for name in ("code", "counters", "time", "qr")}
+        return DgiAnswer("inline", "certified", nim=fields["nim"], isf=fields["isf"], error=None, **elements)
+    error = DgiError(fields["error"]["code"], fields["error"]["message"])
+    return DgiAnswer("inline", "rejected", None, fields["nim"], fields["isf"], None, None, None, error)
+
+
+def _open(outlet: Outlet | None, status: DgiStatus) -> DgiAnswer:
+    nim, isf = (outlet.nim, outlet.isf) if outlet else ("", "")
+    return DgiAnswer("inline", status, None, nim, isf, None, None, None, None)

@@ -1,0 +1,96 @@
+"""The background task that finishes what a crash, a silence of the DGI or an outage of the database left open."""
+
+import asyncio
+import logging
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from bonopay_signer.db.instance import InstanceLock, LockLost, SecondSigner
+from bonopay_signer.dgi.device import DeviceError
+from bonopay_signer.dgi.journal import JournalUnavailable
+from bonopay_signer.ledger import reader
+from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.devices import DeviceOf
+from bonopay_signer.sealing.settlement import Settlement
+from bonopay_signer.sealing.submissions import State, Submission
+from bonopay_signer.sealing.tidying import Tidying
+from bonopay_signer.sealing.turns import Turns
+from bonopay_signer.tenants.rows import find_outlet
+from bonopay_signer.tenants.secrets import SecretsError
+
+_logger = logging.getLogger(__name__)
+_SEALED = (State.CONFIRMING, State.UNKNOWN)
+
+
+class Recovery:
+    """Keeps the instance lock and works through what is due, every ``interval`` seconds."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        lock: InstanceLock,
+        device_of: DeviceOf,
+        settlement: Settlement,
+        tidying: Tidying,
+        turns: Turns,
+        interval: float,
+    ) -> None:
+        self._pool = pool
+        self._lock = lock
+        self._device_of = device_of
+        self._settlement = settlement
+        self._tidying = tidying
+        self._turns = turns
+        self._interval = interval
+
+    async def run(self) -> None:
+        """For ever, until cancelled. Nothing that fails here stops the loop: it is logged and tried again."""
+        while True:
+            try:
+                await self._hold_lock()
+                await self._work_through()
+            except (psycopg.Error, PoolTimeout, JournalUnavailable, LockLost, SecondSigner) as error:
+                _logger.warning("recovery waits: %s", error)
+            except Exception:
+                _logger.exception("recovery failed and will try again")
+            await asyncio.sleep(self._interval)
+
+    async def _hold_lock(self) -> None:
+        try:
+            await self._lock.check()
+        except LockLost:
+            generation = await self._lock.acquire()
+            _logger.warning("the signer's lock was lost and is held again, generation %d", generation)
+
+    async def _work_through(self) -> None:
+        async with self._pool.connection() as connection:
+            rows = await submissions.due(connection)
+        for row in rows:
+            if row.state in _SEALED:
+                await self._resume(row)
+        for outlet_id in dict.fromkeys(row.outlet_id for row in rows if row.state not in _SEALED):
+            # A turn that is taken is a document on its way: it tidies by itself.
+            if not self._turns[outlet_id].locked():
+                await self._tidy(outlet_id)
+
+    async def _resume(self, row: Submission) -> None:
+        if self._settlement.is_running(row.fiscal_number):
+            return
+        async with self._pool.connection() as connection:
+            current = await submissions.find(connection, row.id)
+            entry = await reader.invoice_by_number(connection, row.fiscal_number)
+            outlet = await find_outlet(connection, row.outlet_id)
+        if current is not None and current.state in _SEALED and entry is not None and outlet is not None:
+            self._settlement.start(current, entry, outlet, ask_first=True)
+
+    async def _tidy(self, outlet_id: str) -> None:
+        async with self._turns[outlet_id]:
+            async with self._pool.connection() as connection:
+                outlet = await find_outlet(connection, outlet_id)
+            if outlet is None:
+                return
+            try:
+                await self._tidying.tidy(outlet, self._device_of(outlet))
+            except (DeviceError, SecretsError) as error:
+                _logger.info("what was left at the DGI for %s is not cleared yet: %s", outlet_id, error)

@@ -1,0 +1,63 @@
+"""``POST /api/v1/invoices`` and ``GET /api/v1/invoices/{fiscal_number}``."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bonopay_signer.api.bodies import json_response, read_body
+from bonopay_signer.api.problems import Problem
+from bonopay_signer.fiscal.parsing import parse
+from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.fiscal.statement import Statement
+from bonopay_signer.ledger import reader
+from bonopay_signer.sealing.answer import SealedInvoice, sealed_invoice
+from bonopay_signer.tenants.access import authenticate, outlet_to_seal
+from bonopay_signer.tenants.apikeys import READ
+
+REPLAYED = "Idempotent-Replayed"
+
+
+class InvoiceRecord(SealedInvoice, frozen=True):
+    """A sealed invoice with what was sealed."""
+
+    payload: Invoice
+    statement: Statement
+
+
+async def seal_invoice(request: Request) -> Response:
+    service = request.app.state.service
+    key = await authenticate(request, service.pool)
+    invoice = parse(await read_body(request))
+    outlet = await outlet_to_seal(key, invoice.merchant_nif, invoice.outlet_id, service.pool)
+    outcome = await service.sealing.seal(invoice, outlet)
+    async with service.pool.connection() as connection:
+        answer = await sealed_invoice(connection, outcome.entry)
+    if outcome.replayed:
+        return json_response(answer, 200, {REPLAYED: "true"})
+    return json_response(answer, 201, {"Location": f"/api/v1/invoices/{answer.fiscal_number}"})
+
+
+async def read_invoice(request: Request) -> Response:
+    service = request.app.state.service
+    key = await authenticate(request, service.pool)
+    if READ not in key.operations:
+        raise Problem("forbidden")
+    async with service.pool.connection() as connection:
+        entry = await reader.invoice_by_number(connection, request.path_params["fiscal_number"])
+        if entry is None or not key.covers(entry.merchant_nif, entry.outlet_id, READ):
+            raise Problem("not_found")
+        answer = await sealed_invoice(connection, entry)
+    return json_response(_record(answer, entry.payload_fields, entry.statement_fields))
+
+
+def _record(answer: SealedInvoice, payload: dict[str, Any], statement: dict[str, Any]) -> dict[str, Any]:
+    members = {name: getattr(answer, name) for name in answer.__struct_fields__}
+    return members | {"payload": payload, "statement": statement}
+
+
+ROUTES = [
+    Route("/api/v1/invoices", seal_invoice, methods=["POST"]),
+    Route("/api/v1/invoices/{fiscal_number}", read_invoice, methods=["GET"]),
+]

@@ -1,0 +1,242 @@
+"""After the seal: confirm with the DGI and chain its verdict; when its answer is lost, ask, never repeat blindly.
+
+What is known of the uid decides the next step:
+
+====================================  =====================================================================
+the DGI lists it as pending           confirm, with the same uid
+the DGI shows its security elements   it was certified: chain them
+the DGI says it was not finalised     prepare again under the same number, then confirm the new uid
+the DGI says nothing of it            unknown; ask again later, with growing delay
+====================================  =====================================================================
+"""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.dgi.device import (
+    Device,
+    DeviceError,
+    Document,
+    Elements,
+    Fate,
+    Refused,
+    UnknownOutcome,
+    Unreachable,
+)
+from bonopay_signer.dgi.emcf import UID_UNKNOWN
+from bonopay_signer.fiscal import canonical
+from bonopay_signer.fiscal.parsing import parse
+from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
+from bonopay_signer.ledger.writer import Draft, LedgerWriter
+from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.devices import DeviceOf
+from bonopay_signer.sealing.submissions import Submission
+from bonopay_signer.sealing.totals import differences
+from bonopay_signer.sealing.turns import Turns
+from bonopay_signer.tenants.rows import Outlet
+from bonopay_signer.tenants.secrets import SecretsError
+
+_logger = logging.getLogger(__name__)
+_FIRST_DELAY = 1.0
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An invoice of the ledger that waits for the DGI's verdict."""
+
+    submission: Submission
+    entry: Entry
+    invoice: Invoice
+    outlet: Outlet
+    device: Device
+
+    @property
+    def number(self) -> str:
+        return self.entry.fiscal_number
+
+    @property
+    def uid(self) -> str:
+        assert self.submission.uid is not None, "a sealed document was prepared, so it has a uid"
+        return self.submission.uid
+
+
+class Settlement:
+    """Brings sealed invoices to their verdict. At most one attempt per invoice at a time."""
+
+    def __init__(
+        self, pool: AsyncConnectionPool, writer: LedgerWriter, device_of: DeviceOf, turns: Turns, backoff_max: float
+    ) -> None:
+        self._pool = pool
+        self._writer = writer
+        self._device_of = device_of
+        self._turns = turns
+        self._backoff_max = backoff_max
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
+        """Settle an invoice in a task of its own. ``ask_first``: after a crash or a silence."""
+        if self.is_running(entry.fiscal_number):
+            return
+        task = asyncio.create_task(self._settle(submission, entry, outlet, ask_first))
+        self._running[entry.fiscal_number] = task
+        task.add_done_callback(lambda done: self._finished(entry.fiscal_number, done))
+
+    def is_running(self, fiscal_number: str) -> bool:
+        return fiscal_number in self._running
+
+    async def wait(self, fiscal_number: str, timeout: float) -> None:
+        """Until no attempt for this invoice is running, at most ``timeout`` seconds."""
+        task = self._running.get(fiscal_number)
+        if task is not None:
+            await asyncio.wait([task], timeout=timeout)
+
+    async def drain(self) -> None:
+        """Until no attempt is running at all."""
+        if self._running:
+            await asyncio.wait(list(self._running.values()))
+
+    def _finished(self, number: str, task: asyncio.Task[None]) -> None:
+        self._running.pop(number, None)
+        if not task.cancelled() and task.exception() is not None:
+            _logger.warning("settlement of %s stopped, recovery takes over", number, exc_info=task.exception())
+
+    async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
+        try:
+            sealed = Sealed(submission, entry, parse(entry.payload), outlet, self._device_of(outlet))
+            if ask_first or not await self._confirmed_at_once(sealed):
+                await self._resolve(sealed)
+        except (Unreachable, SecretsError) as error:
+            await self._postpone(submission, error)
+        except DeviceError as error:
+            await self._postpone(submission, error, unknown=True)
+
+    async def _confirmed_at_once(self, sealed: Sealed) -> bool:
+        try:
+            await self._confirm(sealed, sealed.uid)
+        except UnknownOutcome as error:
+            await self._postpone(sealed.submission, error, unknown=True)
+            return False
+        return True
+
+    async def _confirm(self, sealed: Sealed, uid: str) -> None:
+        """Confirm and chain the verdict. Raises Unreachable, or UnknownOutcome: also for "unknown uid", which may mean
+        that an earlier confirmation had its effect."""
+        total, tax = Decimal(sealed.invoice.totals.total), Decimal(sealed.invoice.totals.tax)
+        try:
+            elements = await sealed.device.confirm(sealed.number, uid, total, tax)
+        except Refused as refusal:
+            if refusal.code == UID_UNKNOWN:
+                raise UnknownOutcome(f"the DGI no longer waits for {uid}") from refusal
+            await cancel_quietly(sealed.device, sealed.number, uid)
+            await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
+        else:
+            await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
+
+    async def _resolve(self, sealed: Sealed) -> None:
+        elements = await sealed.device.recall(sealed.number, sealed.uid)
+        if elements is None:
+            if sealed.uid in (await sealed.device.status()).pending_uids:
+                await self._confirm(sealed, sealed.uid)
+                return
+            elements = await sealed.device.fate(sealed.number, sealed.uid)
+        if isinstance(elements, Elements):
+            await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, elements))
+        elif elements is Fate.NOT_FINALISED:
+            await self._prepare_again(sealed)
+        else:
+            raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
+
+    async def _prepare_again(self, sealed: Sealed) -> None:
+        """Only after the DGI said that the sealed document's uid is not finalised: same number, new uid."""
+        async with self._turns[sealed.outlet.id]:
+            try:
+                pending = await sealed.device.prepare(Document(sealed.number, sealed.outlet.isf, sealed.invoice))
+            except Refused as refusal:
+                await self._append(sealed, REJECTED, _rejected(sealed, sealed.uid, refusal.code, refusal.words))
+                return
+            async with self._pool.connection() as connection:
+                await submissions.prepared_again(connection, sealed.submission.id, pending.uid)
+        found = differences(sealed.invoice, pending.totals)
+        if found:
+            await cancel_quietly(sealed.device, sealed.number, pending.uid)
+            words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
+            await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words))
+            return
+        await self._confirm(sealed, pending.uid)
+
+    async def _append(self, sealed: Sealed, kind: str, payload: bytes) -> None:
+        totals = sealed.invoice.totals
+        draft = Draft(
+            outlet_id=sealed.entry.outlet_id,
+            merchant_nif=sealed.entry.merchant_nif,
+            kind=kind,
+            document_id=sealed.entry.document_id,
+            fiscal_number=sealed.number,
+            document_type=sealed.invoice.invoice_type,
+            total=totals.total,
+            tax=totals.tax,
+            currency=totals.currency,
+            payload=payload,
+            also_commit=lambda connection: submissions.settled(connection, sealed.submission.id),
+        )
+        await self._writer.append([draft])
+
+    async def _postpone(self, submission: Submission, error: Exception, unknown: bool = False) -> None:
+        delay = min(self._backoff_max, _FIRST_DELAY * 2 ** min(submission.attempts, 16))
+        async with self._pool.connection() as connection:
+            await submissions.postponed(
+                connection, submission.id, unknown, str(error), delay * random.uniform(0.5, 1.0)
+            )
+        _logger.warning(
+            "%s is not settled yet, asking again in about %.0f s: %s", submission.fiscal_number, delay, error
+        )
+
+
+async def cancel_quietly(device: Device, fiscal_number: str | None, uid: str) -> bool:
+    """Cancel a uid that expires by itself anyway. Whether the DGI holds it no longer, as far as it told."""
+    try:
+        await device.cancel(fiscal_number, uid)
+    except Refused:
+        return True  # not pending any more
+    except DeviceError as error:
+        _logger.info("uid %s was not cancelled and will expire: %s", uid, error)
+        return False
+    return True
+
+
+def _certified(sealed: Sealed, uid: str, elements: Elements) -> bytes:
+    return canonical.encode(
+        _verdict_base(sealed, CERTIFIED, uid)
+        | {
+            "code": elements.code,
+            "nim": elements.nim,
+            "counters": elements.counters,
+            "time": elements.time,
+            "qr": elements.qr,
+        }
+    )
+
+
+def _rejected(sealed: Sealed, uid: str, code: str, words: str) -> bytes:
+    return canonical.encode(
+        _verdict_base(sealed, REJECTED, uid) | {"nim": sealed.outlet.nim, "error": {"code": code, "message": words}}
+    )
+
+
+def _verdict_base(sealed: Sealed, kind: str, uid: str) -> dict[str, object]:
+    return {
+        "schema": f"bonopay.{kind}/1",
+        "document_id": str(sealed.entry.document_id),
+        "fiscal_number": sealed.number,
+        "invoice_entry_hash": sealed.entry.entry_hash.hex(),
+        "uid": uid,
+        "isf": sealed.outlet.isf,
+        "total": sealed.invoice.totals.total,
+        "tax": sealed.invoice.totals.tax,
+    }

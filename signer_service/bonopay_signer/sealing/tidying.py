@@ -1,0 +1,65 @@
+"""Clears what an attempt left behind at the DGI before its number is used again."""
+
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.dgi.device import Device, DeviceError
+from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.settlement import cancel_quietly
+from bonopay_signer.sealing.submissions import State, StateConflict, Submission
+from bonopay_signer.tenants.rows import Outlet
+
+_logger = logging.getLogger(__name__)
+# A pending request expires after about 2 minutes by itself; a quarter more for clocks that disagree.
+EXPIRY = timedelta(seconds=150)
+_OPEN = (State.RESERVED, State.PREPARED)
+
+
+class Tidying:
+    """To be called within the outlet's turn: no document of the outlet is between reserve and seal then."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def tidy(self, outlet: Outlet, device: Device) -> None:
+        """Give up interrupted attempts and cancel what the DGI still holds of them. Raises DeviceError.
+
+        A reserved or prepared row was never sealed: sealing moves the row in the same commit. What cannot be cancelled
+        stops blocking when it has expired at the DGI.
+        """
+        async with self._pool.connection() as connection:
+            for row in await submissions.of_outlet(connection, outlet.id, _OPEN):
+                with suppress(StateConflict):  # its commit came through after all
+                    await submissions.given_up(connection, row.id, "interrupted before the seal", True, row.uid)
+            rows = await submissions.of_outlet(connection, outlet.id, (State.CANCELLING,))
+            sealed = await submissions.of_outlet(connection, outlet.id, (State.CONFIRMING, State.UNKNOWN))
+        if rows:
+            await self._cancel(device, rows, {row.uid for row in sealed if row.uid})
+
+    async def _cancel(self, device: Device, rows: list[Submission], in_use: set[str]) -> None:
+        try:
+            pending = (await device.status()).pending_uids - in_use
+            named = {row.uid: row.fiscal_number for row in rows if row.uid}
+            # An attempt whose answer was lost left a uid that nobody knows: whatever else is pending is that.
+            doomed = pending if any(row.uid is None for row in rows) else pending & set(named)
+            for uid in sorted(doomed):
+                await device_cancel(device, named.get(uid), uid)
+        except DeviceError:
+            if any(datetime.now(UTC) - row.updated_at < EXPIRY for row in rows):
+                raise
+            _logger.warning("the DGI was not asked about %d abandoned requests: they have expired", len(rows))
+        await self._released(rows)
+
+    async def _released(self, rows: list[Submission]) -> None:
+        async with self._pool.connection() as connection:
+            for row in rows:
+                await submissions.released(connection, row.id)
+
+
+async def device_cancel(device: Device, fiscal_number: str | None, uid: str) -> None:
+    """Cancel, accepting that the uid is gone already. Raises Unreachable or UnknownOutcome."""
+    if not await cancel_quietly(device, fiscal_number, uid):
+        raise DeviceError(f"uid {uid} was not cancelled")

@@ -1,0 +1,88 @@
+"""Settings of the service, from the environment (prefix ``BONOPAY_SIGNER_``).
+
+Secrets are never values of settings: a setting names the file that holds the secret, and the file is read when it is
+used. The two connection strings may carry a password, so they are kept out of ``repr`` and logs.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_QR_ADDRESS = re.compile(r"HTTPS?://[0-9A-Z$%*+\-./:]+")
+
+Authority = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{3,24}$")]
+
+
+class SecretFileError(Exception):
+    """A secret's file is missing, empty, or readable by others."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="BONOPAY_SIGNER_", extra="ignore")
+
+    database_url: SecretStr | None = None
+    owner_database_url: SecretStr | None = None
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=17480, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:17480"
+    authority: Authority = "BONO-CD-DEMO"
+
+    pkcs11_module: str = "libp11-kit.so.0"
+    token_label: str = "bonopay"
+    token_pin_file: Path | None = None
+    key_label: str = "bonopay-seal"
+    secrets_key_file: Path | None = None
+
+    dgi_connect_timeout: float = Field(default=5.0, gt=0)
+    dgi_timeout: float = Field(default=15.0, gt=0)
+    recovery_interval: float = Field(default=2.0, gt=0)
+    recovery_backoff_max: float = Field(default=300.0, gt=0)
+    shutdown_grace: float = Field(default=20.0, gt=0)
+    log_level: str = "INFO"
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_trailing_slash(cls, value: str) -> str:
+        address = value.rstrip("/")
+        if not _QR_ADDRESS.fullmatch(address.upper()):
+            raise ValueError("PUBLIC_URL must be an http(s) address of letters, digits and $%*+-./: (QR alphanumeric)")
+        return address
+
+    def service_dsn(self) -> str:
+        return _required(self.database_url, "DATABASE_URL")
+
+    def owner_dsn(self) -> str:
+        return _required(self.owner_database_url, "OWNER_DATABASE_URL")
+
+    def token_pin(self) -> str:
+        return read_secret(self.token_pin_file, "TOKEN_PIN_FILE")
+
+    def secrets_key_text(self) -> str:
+        return read_secret(self.secrets_key_file, "SECRETS_KEY_FILE")
+
+
+def _required(value: SecretStr | None, name: str) -> str:
+    if value is None or not value.get_secret_value():
+        raise SecretFileError(f"BONOPAY_SIGNER_{name} is not set")
+    return value.get_secret_value()
+
+
+def read_secret(path: Path | None, setting: str) -> str:
+    """The stripped text of a secret's file. Raises SecretFileError, which names the setting and never the content."""
+    if path is None:
+        raise SecretFileError(f"BONOPAY_SIGNER_{setting} is not set")
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretFileError(f"BONOPAY_SIGNER_{setting}: {path} cannot be read ({type(error).__name__})") from error
+    if mode & 0o077:
+        raise SecretFileError(f"BONOPAY_SIGNER_{setting}: {path} is open to other users; run chmod 600 on it")
+    if not text:
+        raise SecretFileError(f"BONOPAY_SIGNER_{setting}: {path} is empty")
+    return text

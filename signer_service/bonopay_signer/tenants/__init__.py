@@ -1,0 +1,1 @@
+"""Merchants, outlets, and the keys of their clients."""

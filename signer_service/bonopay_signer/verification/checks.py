@@ -1,0 +1,110 @@
+"""Verifies one invoice by its number and short code, or by the content of its QR."""
+
+import hmac
+from typing import Literal
+
+import psycopg
+from msgspec import Struct, structs
+
+from bonopay_signer.fiscal import canonical, qr, security
+from bonopay_signer.fiscal.statement import Statement, entry_hash
+from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.entries import INVOICE, Entry
+from bonopay_signer.sealing.answer import DgiAnswer, dgi_answer
+from bonopay_signer.tenants.rows import find_outlet
+
+_NO_CODE = "0000-0000-0000"
+
+
+class Check(Struct, frozen=True):
+    name: Literal["short_code", "content", "signature", "ledger"]
+    passed: bool
+
+
+class Verification(Struct, frozen=True):
+    """Never lines, buyer or payments. Everything but ``result`` and ``checks`` is null unless it was verified."""
+
+    result: Literal["verified", "mismatch", "not_found"]
+    seller: str | None = None
+    merchant_nif: str | None = None
+    fiscal_number: str | None = None
+    document_type: str | None = None
+    total: str | None = None
+    tax: str | None = None
+    currency: str | None = None
+    sealed_at: str | None = None
+    dgi: DgiAnswer | None = None
+    checks: list[Check] = []
+
+
+NOT_FOUND = Verification("not_found")
+
+
+async def verify_number(connection: psycopg.AsyncConnection, fiscal_number: str, code: str) -> Verification:
+    """An unknown number and a wrong short code are answered alike; the code is compared in constant time."""
+    entry = await reader.invoice_by_number(connection, fiscal_number)
+    expected = security.short_code(entry.signature) if entry else _NO_CODE
+    if not hmac.compare_digest(_normalized(code).encode(), expected.encode()) or entry is None:
+        return NOT_FOUND
+    checks = [Check("short_code", True), *await _entry_checks(connection, entry)]
+    return await _verification(connection, entry, checks)
+
+
+async def verify_qr(connection: psycopg.AsyncConnection, blob: str) -> Verification:
+    """The QR's own signature first, then the ledger. What is not a QR of ours is not found."""
+    try:
+        content = qr.from_base32(blob)
+    except ValueError:
+        return NOT_FOUND
+    if content.statement.kind != INVOICE:
+        return NOT_FOUND
+    digest = entry_hash(content.previous_hash, content.statement.encode())
+    signed = await _is_signed(connection, content.statement.key_id, content.signature, digest)
+    entry = await reader.entry_by_hash(connection, digest)
+    recorded = entry is not None and hmac.compare_digest(entry.signature, content.signature)
+    if entry is None or not (signed and recorded):
+        return Verification("mismatch", checks=[Check("signature", signed), Check("ledger", recorded)])
+    return await _verification(connection, entry, await _entry_checks(connection, entry))
+
+
+async def _entry_checks(connection: psycopg.AsyncConnection, entry: Entry) -> list[Check]:
+    same_payload = canonical.sha256_hex(entry.payload) == entry.statement_fields.get("payload_hash")
+    same_entry = entry_hash(entry.previous_hash, entry.statement) == entry.entry_hash
+    signed = await _is_signed(connection, entry.key_id, entry.signature, entry.entry_hash)
+    previous = await reader.entry_at(connection, entry.outlet_id, entry.index - 1) if entry.index > 1 else None
+    linked = entry.index == 1 or (previous is not None and previous.entry_hash == entry.previous_hash)
+    return [Check("content", same_payload and same_entry), Check("signature", signed), Check("ledger", linked)]
+
+
+async def _is_signed(connection: psycopg.AsyncConnection, key_id: str, signature: bytes, digest: bytes) -> bool:
+    keys = {key.key_id: key for key, _ in await reader.signing_keys(connection)}
+    return key_id in keys and keys[key_id].verifies(signature, digest)
+
+
+async def _verification(connection: psycopg.AsyncConnection, entry: Entry, checks: list[Check]) -> Verification:
+    if not all(check.passed for check in checks):
+        return Verification("mismatch", checks=checks)
+    statement = Statement(**entry.statement_fields)
+    outlet = await find_outlet(connection, entry.outlet_id)
+    # The DGI's words about a refusal may name the buyer.
+    dgi = structs.replace(await dgi_answer(connection, entry), error=None)
+    return Verification(
+        "verified",
+        seller=outlet.merchant_name if outlet else None,
+        merchant_nif=statement.merchant_nif,
+        fiscal_number=statement.fiscal_number,
+        document_type=statement.document_type,
+        total=statement.total,
+        tax=statement.tax,
+        currency=statement.currency,
+        sealed_at=statement.sealed_at,
+        dgi=dgi,
+        checks=checks,
+    )
+
+
+def _normalized(code: str) -> str:
+    try:
+        return security.normalize_short_code(code)
+    except ValueError:
+        return ""

@@ -1,0 +1,108 @@
+"""The public routes: verification for programs and people, and the keys."""
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bonopay_signer.api.bodies import json_response
+from bonopay_signer.ledger import reader
+from bonopay_signer.verification.checks import Verification, verify_number, verify_qr
+from bonopay_signer.verification.pages import CONTENT_SECURITY_POLICY, LANGUAGES, form_page, result_page
+
+
+class PublishedKey(Struct, frozen=True):
+    """A JWK (RFC 7517) with its PEM; ``status``: ``active`` for the key that seals now, else ``retired``."""
+
+    kid: str
+    kty: str
+    crv: str
+    x: str
+    y: str
+    pem: str
+    status: str
+    created_at: str
+
+
+class FiscalKeys(Struct, frozen=True):
+    authority: str
+    keys: list[PublishedKey]
+
+
+async def verify_number_json(request: Request) -> Response:
+    return json_response(await _by_number(request, request.path_params["fiscal_number"]))
+
+
+async def verify_qr_json(request: Request) -> Response:
+    return json_response(await _by_qr(request))
+
+
+async def verify_form(request: Request) -> Response:
+    number = request.query_params.get("number", "").strip().upper()
+    code = request.query_params.get("code", "").strip()
+    if number and code:
+        address = request.url_for("verify_number_page", fiscal_number=number).include_query_params(
+            code=code, lang=_language(request)
+        )
+        return RedirectResponse(f"{address.path}?{address.query}", 303)
+    return _html(form_page(_language(request), number, "/verify"), 200)
+
+
+async def verify_number_page(request: Request) -> Response:
+    number, code = request.path_params["fiscal_number"], request.query_params.get("code", "")
+    if not code:
+        return _html(form_page(_language(request), number, "/verify"), 200)
+    return _result(request, await _by_number(request, number), {"code": code})
+
+
+async def verify_qr_page(request: Request) -> Response:
+    return _result(request, await _by_qr(request), {})
+
+
+async def fiscal_keys(request: Request) -> Response:
+    service = request.app.state.service
+    async with service.pool.connection() as connection:
+        keys = await reader.signing_keys(connection)
+    active = service.sealer.key_id
+    published = [
+        PublishedKey(
+            **key.jwk(), pem=key.pem, status="active" if key.key_id == active else "retired", created_at=created_at
+        )
+        for key, created_at in keys
+    ]
+    answer = FiscalKeys(service.settings.authority, published)
+    return json_response(answer, headers={"Cache-Control": "public, max-age=300"})
+
+
+async def _by_number(request: Request, number: str) -> Verification:
+    async with request.app.state.service.pool.connection() as connection:
+        return await verify_number(connection, number, request.query_params.get("code", ""))
+
+
+async def _by_qr(request: Request) -> Verification:
+    async with request.app.state.service.pool.connection() as connection:
+        return await verify_qr(connection, request.path_params["base32"])
+
+
+def _result(request: Request, verification: Verification, query: dict[str, str]) -> Response:
+    page = result_page(_language(request), verification, request.url.path, query)
+    return _html(page, 404 if verification.result == "not_found" else 200)
+
+
+def _language(request: Request) -> str:
+    language = request.query_params.get("lang", LANGUAGES[0])
+    return language if language in LANGUAGES else LANGUAGES[0]
+
+
+def _html(page: str, status: int) -> Response:
+    return HTMLResponse(page, status, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+
+ROUTES = [
+    Route("/api/v1/verify/qr/{base32}", verify_qr_json, methods=["GET"]),
+    Route("/api/v1/verify/{fiscal_number}", verify_number_json, methods=["GET"]),
+    Route("/verify", verify_form, methods=["GET"]),
+    Route("/verify/{fiscal_number}", verify_number_page, methods=["GET"], name="verify_number_page"),
+    Route("/V/{base32}", verify_qr_page, methods=["GET"]),
+    Route("/.well-known/fiscal-keys.json", fiscal_keys, methods=["GET"]),
+]

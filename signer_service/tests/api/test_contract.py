@@ -1,0 +1,118 @@
+"""The HTTP face: what is published is what is answered, whatever is sent."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bonopay_signer.api.catalogue import PROBLEMS
+from bonopay_signer.fiscal.fingerprint import CORE_VERSION, fingerprint
+
+from ..support.stand import Stand, document
+
+
+@pytest.fixture(scope="module")
+def description(stand: Stand) -> dict[str, Any]:
+    return stand.http.get("/openapi.json").json()
+
+
+def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -> None:
+    assert description["openapi"].startswith("3.1")
+    assert set(description["paths"]) == {
+        "/api/v1/invoices",
+        "/api/v1/invoices/{fiscal_number}",
+        "/api/v1/outlets/{outlet_id}",
+        "/api/v1/verify/{fiscal_number}",
+        "/api/v1/verify/qr/{base32}",
+        "/verify",
+        "/verify/{fiscal_number}",
+        "/V/{base32}",
+        "/.well-known/fiscal-keys.json",
+        "/health",
+        "/ready",
+        "/openapi.json",
+    }
+
+
+def test_every_problem_is_described_somewhere_under_its_status(description: dict[str, Any]) -> None:
+    described = {
+        (status, code)
+        for path in description["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        for code in _codes(answer)
+    }
+    # 405 is the answer to methods that are not described.
+    expected = {(str(kind.status), code) for code, kind in PROBLEMS.items() if kind.status != 405}
+    assert described == expected
+
+
+def _codes(answer: dict[str, Any]) -> list[str]:
+    problem = answer.get("content", {}).get("application/problem+json")
+    return problem["schema"]["allOf"][1]["properties"]["code"]["enum"] if problem else []
+
+
+def test_every_reference_of_the_description_exists(description: dict[str, Any]) -> None:
+    text = json.dumps(description)
+    for reference in {part.split('"')[0] for part in text.split('"$ref": "')[1:]}:
+        target: Any = description
+        for name in reference.removeprefix("#/").split("/"):
+            target = target[name]
+        assert isinstance(target, dict)
+
+
+def test_health_names_version_and_fingerprint_of_the_fiscal_core(stand: Stand) -> None:
+    body = stand.http.get("/health").json()
+    assert body["status"] == "ok"
+    assert body["fiscal_core"] == {"version": CORE_VERSION, "fingerprint": fingerprint()}
+
+
+def test_ready_names_what_it_asked(stand: Stand) -> None:
+    body = stand.http.get("/ready").json()
+    assert body == {"ready": True, "checks": {"database": True, "hsm": True, "ledger": True}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/api/v1/invoices/", 404, "not_found"),
+        ("DELETE", "/api/v1/invoices", 405, "method_not_allowed"),
+        ("PUT", "/verify", 405, "method_not_allowed"),
+    ],
+)
+def test_unknown_routes_and_methods_are_problems_too(
+    stand: Stand, method: str, path: str, status: int, code: str
+) -> None:
+    response = stand.http.request(method, path)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (status == 405) == ("allow" in response.headers)
+
+
+def test_every_problem_speaks_both_languages() -> None:
+    for problem in PROBLEMS.values():
+        assert problem.fr.endswith(".") and problem.en.endswith(".") and problem.fr != problem.en
+        assert problem.retryable == (problem.status >= 500)
+
+
+@pytest.mark.parametrize("name", ["%00", "%FF", "%F0%9F%92%B6", "a" * 5000])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/invoices/{}", "/api/v1/outlets/{}", "/api/v1/verify/{}?code={}", "/verify/{}?code={}", "/V/{}"]
+)
+def test_names_that_cannot_be_are_not_found(stand: Stand, path: str, name: str) -> None:
+    response = stand.get(path.format(name, name))
+    assert response.status_code == (200 if path.startswith("/api/v1/verify") else 404)
+    assert "internal_error" not in response.text
+
+
+def test_request_id_is_taken_over_when_sound_and_made_otherwise(stand: Stand) -> None:
+    sound = stand.http.get("/health", headers={"X-Request-Id": "till-7.2026-11-21"})
+    assert sound.headers["x-request-id"] == "till-7.2026-11-21"
+    unsound = stand.http.get("/health", headers={"X-Request-Id": "x" * 200}).headers["x-request-id"]
+    assert unsound != "x" * 200 and len(unsound) == 32
+
+
+def test_answers_are_not_cached_but_the_keys_are(stand: Stand) -> None:
+    assert stand.post(document(stand.outlet())).headers["cache-control"] == "no-store"
+    assert "public" in stand.http.get("/.well-known/fiscal-keys.json").headers["cache-control"]

@@ -1,0 +1,144 @@
+"""``bonopay-signer verify`` finds what an administrator of the database changed by hand, and names the entry."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+import pytest
+import rfc8785
+
+from ..support.stand import Outlet, Stand
+
+TRIGGERS = "ALTER TABLE signer.{} {} TRIGGER USER"
+
+
+@pytest.fixture(scope="module")
+def chain(stand: Stand) -> tuple[Stand, Outlet]:
+    outlet = stand.outlet()
+    for _ in range(3):
+        stand.sealed(outlet)
+    return stand, outlet
+
+
+@pytest.fixture
+def by_hand(chain: tuple[Stand, Outlet]):
+    """Runs SQL with the triggers off, verifies, and puts the rows back."""
+    stand, outlet = chain
+
+    def tamper(*statements: str) -> str:
+        with stand.database.as_admin() as connection:
+            connection.execute(
+                "CREATE TABLE saved_entry AS SELECT * FROM signer.entry WHERE outlet_id = %s", [outlet.id]
+            )
+            connection.execute(
+                "CREATE TABLE saved_head AS SELECT * FROM signer.outlet_head WHERE outlet_id = %s", [outlet.id]
+            )
+            for table in ("entry", "outlet_head"):
+                connection.execute(TRIGGERS.format(table, "DISABLE"))
+            try:
+                for statement in statements:
+                    assert connection.execute(statement.replace("$O", f"outlet_id = '{outlet.id}'")).rowcount > 0
+                done = stand.verify(outlet)
+            finally:
+                connection.execute("DELETE FROM signer.entry WHERE outlet_id = %s", [outlet.id])
+                connection.execute("DELETE FROM signer.outlet_head WHERE outlet_id = %s", [outlet.id])
+                connection.execute("INSERT INTO signer.outlet_head SELECT * FROM saved_head")
+                connection.execute("INSERT INTO signer.entry SELECT * FROM saved_entry")
+                for table in ("entry", "outlet_head"):
+                    connection.execute(TRIGGERS.format(table, "ENABLE"))
+                connection.execute("DROP TABLE saved_entry, saved_head")
+        assert done.returncode == 1, done.stdout
+        return done.stdout
+
+    return tamper
+
+
+def test_untouched_chain_is_good(chain: tuple[Stand, Outlet]) -> None:
+    stand, outlet = chain
+    done = stand.verify(outlet)
+    assert done.returncode == 0
+    assert f"{outlet.id}: good, 6 entries, 3 invoices" in done.stdout
+
+
+_FLIP = "set_byte({0}, 0, get_byte({0}, 0) # 1)"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "check"),
+    [
+        ("payload = convert_to(replace(convert_from(payload, 'UTF8'), '104400.00', '104400.01'), 'UTF8')", "hash"),
+        ("payload = payload || convert_to(' ', 'UTF8')", "canonical"),
+        ("statement = convert_to(replace(convert_from(statement, 'UTF8'), '104400.00', '10.00'), 'UTF8')", "hash"),
+        ("statement = convert_to('{}', 'UTF8')", "statement"),
+        (f"payload_hash = {_FLIP.format('payload_hash')}", "hash"),
+        (f"previous_hash = {_FLIP.format('previous_hash')}", "hash"),
+        (f"entry_hash = {_FLIP.format('entry_hash')}", "hash"),
+        (f"signature = {_FLIP.format('signature')}", "signature"),
+        ("fiscal_number = 'BONO-XXX-01-000000009'", "columns"),
+        ("document_id = gen_random_uuid()", "columns"),
+        ("merchant_nif = 'B7654321C'", "columns"),
+        ("sealed_at = sealed_at + interval '1 millisecond'", "columns"),
+    ],
+)
+def test_changed_row_is_named(by_hand: Callable[..., str], assignment: str, check: str) -> None:
+    output = by_hand(f"UPDATE signer.entry SET {assignment} WHERE $O AND index = 3")
+    assert "BAD at entry 3" in output and f", {check}:" in output
+
+
+def test_verdict_turned_into_its_opposite_is_named(by_hand: Callable[..., str]) -> None:
+    output = by_hand("UPDATE signer.entry SET kind = 'dgi_rejected' WHERE $O AND index = 4")
+    assert "BAD at entry 4, columns: column kind says 'dgi_rejected'" in output
+
+
+def test_deleted_row_is_named(by_hand: Callable[..., str]) -> None:
+    output = by_hand("DELETE FROM signer.entry WHERE $O AND index = 3")
+    assert "BAD at entry 4, link: entry 3 is missing" in output
+
+
+def test_deleted_tail_is_named_by_the_head(by_hand: Callable[..., str]) -> None:
+    assert "BAD at head" in by_hand("DELETE FROM signer.entry WHERE $O AND index >= 5")
+
+
+def test_head_set_back_after_a_deleted_tail_contradicts_a_receipt(chain: tuple[Stand, Outlet], by_hand) -> None:
+    """A chain cut cleanly is a valid shorter chain: only somebody who holds a later receipt can tell. See README."""
+    stand, outlet = chain
+    ((hash_4,),) = stand.rows("SELECT entry_hash FROM signer.entry WHERE outlet_id = %s AND index = 4", outlet.id)
+    with pytest.raises(AssertionError, match="4 entries, 2 invoices"):
+        by_hand(
+            "DELETE FROM signer.entry WHERE $O AND index >= 5",
+            f"UPDATE signer.outlet_head SET index = 4, sequence = 2, entry_hash = decode('{hash_4.hex()}', 'hex') "
+            "WHERE $O",
+        )
+
+
+def test_swapped_rows_are_named(by_hand: Callable[..., str]) -> None:
+    output = by_hand(
+        "UPDATE signer.entry SET index = 99 WHERE $O AND index = 3",
+        "UPDATE signer.entry SET index = 3 WHERE $O AND index = 5",
+        "UPDATE signer.entry SET index = 5 WHERE $O AND index = 99",
+    )
+    assert "BAD at entry 3" in output
+
+
+def test_row_whose_hashes_were_recomputed_is_found_by_its_signature(
+    chain: tuple[Stand, Outlet], by_hand: Callable[..., str]
+) -> None:
+    stand, outlet = chain
+    ((payload, statement, previous),) = stand.rows(
+        "SELECT payload, statement, previous_hash FROM signer.entry WHERE outlet_id = %s AND index = 5", outlet.id
+    )
+    forged_payload = rfc8785.dumps({**json.loads(payload), "cashier_name": "Faussaire"})
+    forged_hash = hashlib.sha256(forged_payload).digest()
+    forged_statement = rfc8785.dumps({**json.loads(statement), "payload_hash": forged_hash.hex()})
+    entry_hash = hashlib.sha256(b"bonopay/entry/1\n" + previous + hashlib.sha256(forged_statement).digest()).hexdigest()
+    output = by_hand(
+        f"UPDATE signer.entry SET payload = decode('{forged_payload.hex()}', 'hex'), "
+        f"statement = decode('{forged_statement.hex()}', 'hex'), payload_hash = decode('{forged_hash.hex()}', 'hex'), "
+        f"entry_hash = decode('{entry_hash}', 'hex') WHERE $O AND index = 5"
+    )
+    assert "BAD at entry 5, signature:" in output
+
+
+def test_unknown_outlet_is_an_error_not_a_good_chain(stand: Stand) -> None:
+    done = stand.command("verify", "--outlet", "NOWHERE")
+    assert done.returncode == 1 and "NOWHERE" in done.stderr
