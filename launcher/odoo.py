@@ -116,11 +116,11 @@ class Session:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         answer = self._post("/web/session/authenticate", {"db": database, "login": login, "password": password})
         self.user_id: int = answer["uid"]
-        self._context: dict[str, Any] = {}
+        self._context: dict[str, Any] = answer["user_context"]  # language and time zone, as the web client sends them
 
     def use_company(self, company: int) -> None:
         """Make `company` the one that later calls work in."""
-        self._context = {"allowed_company_ids": [company]}
+        self._context = {**self._context, "allowed_company_ids": [company]}
 
     def reference(self, module: str, name: str) -> int:
         """The database id behind an external identifier."""

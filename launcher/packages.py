@@ -147,12 +147,16 @@ def lock(home: Home) -> None:
 
 
 def _compile(uv: Path, target: Path, log: Path) -> None:
-    source = target.with_suffix(".in")
+    """Resolve one lock: from the `.in` file beside it, or from a service's pyproject.toml (and its test group)."""
+    source, group = target.with_suffix(".in"), []
+    if not source.exists():
+        source = target.with_name("pyproject.toml")
+        group = ["--group", "test"] if target.stem.endswith("-test") else []
     base = target.with_name(re.sub("-tests?", "", target.name))
     constraint = ["--constraint", str(base)] if base != target and base.exists() else []
     options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-emit-index-url"]
-    command = [uv, "pip", "compile", "--upgrade", "--quiet", "--no-annotate", *options, *constraint]
-    run([*command, "--output-file", target, source], log, cwd=source.parent)
+    command = [uv, "pip", "compile", "--upgrade", "--quiet", "--no-annotate", "--no-emit-find-links", *options]
+    run([*command, *constraint, *group, "--output-file", target, source], log, cwd=source.parent)
 
 
 # --- Odoo ------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ OUTPUT = HERE
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "signer_service")]
 
 import cases  # noqa: E402
+
 from bonopay_signer.fiscal import canonical, parsing, qr, rules, security, taxes  # noqa: E402
 from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash, entry_preimage  # noqa: E402
 
