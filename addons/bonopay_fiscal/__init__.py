@@ -1,0 +1,2 @@
+from . import core, models, report, wizard
+from .hooks import post_init_hook

@@ -1,0 +1,1 @@
+"""The part of the addon that knows nothing of Odoo: arithmetic, payload, transport, retries, secrets."""

@@ -1,0 +1,140 @@
+"""The way to the signer: one HTTP session, typed errors, nothing of the key in any message or log."""
+
+import json
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import requests
+
+#: Seconds to connect and to wait for an answer.
+DEFAULT_TIMEOUTS = (3.0, 15.0)
+_MAX_ANSWER = 1 << 20
+_USER_AGENT = "bonopay-odoo/1"
+
+
+class SignerError(Exception):
+    """The signer refused, or its answer cannot be believed.
+
+    :ivar code: problem code of the signer (contracts §5), or ``answer_malformed`` / ``answer_mismatch``
+    :ivar status: HTTP status
+    :ivar document: the problem as a dict, ``{}`` when there is none
+    :ivar retry_after: seconds the signer asks to wait, or ``None``
+    """
+
+    def __init__(self, code: str, status: int = 0, document: dict | None = None, retry_after: int | None = None):
+        super().__init__(f"{code} (HTTP {status})" if status else code)
+        self.code = code
+        self.status = status
+        self.document = document or {}
+        self.retry_after = retry_after
+
+
+class SignerUnreachable(SignerError):
+    """No answer: ``signer_unreachable`` (nothing was sent) or ``signer_timeout`` (what came of it is unknown)."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A successful answer.
+
+    :ivar body: the JSON object
+    :ivar text: the same, byte for byte as it was received
+    """
+
+    body: dict
+    text: str
+
+
+class SignerConnection:
+    """Client of the signer's HTTP API (contracts §5). Use it as a context manager."""
+
+    def __init__(self, url: str, api_key: str, timeouts: tuple[float, float] = DEFAULT_TIMEOUTS):
+        self._url = url.rstrip("/")
+        self._timeouts = timeouts
+        self._session = requests.Session()
+        # a proxy or .netrc of the server's environment has no business with fiscal documents and their key
+        self._session.trust_env = False
+        self._session.headers.update(
+            {"Authorization": f"Bearer {api_key}", "Accept": "application/json", "User-Agent": _USER_AGENT}
+        )
+
+    def __enter__(self) -> "SignerConnection":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._session.close()
+
+    def seal(self, canonical: bytes, document_id: str, payload_hash: str) -> Reply:
+        """Have a document sealed. Sending the same one again gets the same answer.
+
+        :param canonical: canonical bytes of the payload
+        :raises SignerUnreachable: no answer
+        :raises SignerError: refused, or ``answer_mismatch``: the answer is about something else
+        """
+        headers = {"Content-Type": "application/json"}
+        reply = self._call("POST", "/api/v1/invoices", data=canonical, headers=headers)
+        return _about(reply, document_id, payload_hash)
+
+    def fetch(self, fiscal_number: str, document_id: str, payload_hash: str) -> Reply:
+        """The present state of a sealed document; raises as :meth:`seal` does."""
+        return _about(self._call("GET", f"/api/v1/invoices/{quote(fiscal_number, safe='')}"), document_id, payload_hash)
+
+    def outlet(self, outlet_id: str) -> Reply:
+        """What the signer knows of an outlet."""
+        return self._call("GET", f"/api/v1/outlets/{quote(outlet_id, safe='')}")
+
+    def health(self) -> Reply:
+        """Whether a signer lives at this address, and which."""
+        return self._call("GET", "/health")
+
+    def _call(self, method: str, path: str, **kwargs) -> Reply:
+        try:
+            response = self._session.request(
+                method, self._url + path, timeout=self._timeouts, allow_redirects=False, **kwargs
+            )
+            body = response.content
+        except requests.ConnectTimeout as error:
+            raise SignerUnreachable("signer_unreachable") from error
+        except requests.Timeout as error:
+            raise SignerUnreachable("signer_timeout") from error
+        except requests.ConnectionError as error:
+            raise SignerUnreachable("signer_unreachable") from error
+        except (requests.RequestException, ValueError) as error:
+            raise SignerUnreachable("signer_address") from error
+        if response.status_code not in (200, 201):
+            raise _problem(response)
+        return _reply(body, response.status_code)
+
+
+def _reply(body: bytes, status: int) -> Reply:
+    try:
+        text = body.decode()
+        parsed = json.loads(text)
+    except ValueError as error:
+        raise SignerError("answer_malformed", status) from error
+    if len(body) > _MAX_ANSWER or not isinstance(parsed, dict):
+        raise SignerError("answer_malformed", status)
+    return Reply(parsed, text)
+
+
+def _about(reply: Reply, document_id: str, payload_hash: str) -> Reply:
+    """Believe an answer only if it is about this very document."""
+    if reply.body.get("document_id") != document_id or reply.body.get("payload_hash") != payload_hash:
+        raise SignerError("answer_mismatch")
+    return reply
+
+
+def _problem(response: requests.Response) -> SignerError:
+    try:
+        document = response.json()
+    except ValueError:
+        document = {}
+    document = document if isinstance(document, dict) else {}
+    code = document.get("code")
+    retry_after = response.headers.get("Retry-After", "")
+    return SignerError(
+        code if isinstance(code, str) and code else f"http_{response.status_code}",
+        response.status_code,
+        document,
+        int(retry_after) if retry_after.isdecimal() else None,
+    )

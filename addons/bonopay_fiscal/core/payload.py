@@ -1,0 +1,261 @@
+"""The canonical payload ``bonopay.invoice/1``: from plain values to the bytes that are hashed, sealed and sent.
+
+Pure: no database, no clock, no environment. Every member is always present and every number is a decimal string,
+so one fact has one spelling and ``json.dumps`` with sorted keys equals RFC 8785 (the keys are ASCII).
+"""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from .arithmetic import CENT, GroupAmounts, group_amounts, line_amount, net_unit_price, round2, round_quantity
+from .dgi import EXEMPT_CLIENT_TYPE
+
+SCHEMA = "bonopay.invoice/1"
+CURRENCY = "CDF"
+TEXT_LIMIT = 200
+_COMMENT_LINES = "ABCDEFGH"
+
+
+@dataclass(frozen=True)
+class Client:
+    """The invoiced party (SFE §1.11, annex I)."""
+
+    type: str
+    name: str | None = None
+    nif: str | None = None
+    contact: str | None = None
+    address: str | None = None
+    exemption_reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One article line (SFE §1.16): prices before discount, quantity positive, rates in percent."""
+
+    code: str
+    name: str
+    type: str
+    unit: str
+    quantity: Decimal
+    unit_price: Decimal
+    tax_group: str
+    rate: Decimal
+    discount: Decimal = Decimal(0)
+
+    @property
+    def net_price(self) -> Decimal:
+        """Unit price after discount, CDF to the centime."""
+        return net_unit_price(self.unit_price, self.discount)
+
+    @property
+    def amount(self) -> Decimal:
+        """Amount of the line, in the price mode of the document."""
+        return line_amount(self.net_price, round_quantity(self.quantity))
+
+
+@dataclass(frozen=True)
+class Credit:
+    """What a credit note corrects (SFE §1.25–28); both originals ``None`` for a rebate."""
+
+    nature: str
+    original_fiscal_number: str | None = None
+    original_dgi_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One means of payment, in francs."""
+
+    method: str
+    amount: Decimal
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything an invoice says, before arithmetic. Without payments it is sold on credit."""
+
+    document_id: str
+    merchant_nif: str
+    outlet_id: str
+    cashier_id: str
+    cashier_name: str
+    invoice_type: str
+    price_mode: str
+    reference_number: str
+    issued_at: datetime
+    client: Client
+    lines: tuple[Line, ...]
+    credit: Credit | None = None
+    payments: tuple[Payment, ...] = ()
+    pos_terminal_id: str | None = None
+
+
+def build(document: Document) -> dict:
+    """The canonical payload of a document, as a JSON-ready dict."""
+    groups = sum_groups(document.lines, document.price_mode)
+    total = _sum(amounts.total for _rate, amounts in groups.values())
+    payments = document.payments or (Payment("CREDIT", total),)
+    return {
+        "schema": SCHEMA,
+        "document_id": document.document_id,
+        "merchant_nif": document.merchant_nif,
+        "outlet_id": document.outlet_id,
+        "pos_terminal_id": document.pos_terminal_id,
+        "cashier_id": document.cashier_id,
+        "cashier_name": clean_text(document.cashier_name),
+        "invoice_type": document.invoice_type,
+        "price_mode": document.price_mode,
+        "reference_number": clean_text(document.reference_number),
+        "issued_at": _time(document.issued_at),
+        "client": _client(document.client),
+        "items": [_item(line) for line in document.lines],
+        "tax_groups": [_group(code, rate, amounts) for code, (rate, amounts) in groups.items()],
+        "totals": {
+            "base": _money(_sum(amounts.base for _rate, amounts in groups.values())),
+            "tax": _money(_sum(amounts.tax for _rate, amounts in groups.values())),
+            "specific_tax": _money(Decimal(0)),
+            "total": _money(total),
+            "currency": CURRENCY,
+        },
+        "payments": [_payment(payment) for payment in payments],
+        "foreign_currency": None,
+        "credit": _credit(document.credit),
+        "comments": _comments(document.client),
+    }
+
+
+def canonical_bytes(payload: dict) -> bytes:
+    """RFC 8785 form of a payload.
+
+    >>> canonical_bytes({"b": None, "a": "é"})
+    b'{"a":"\\xc3\\xa9","b":null}'
+    """
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def payload_hash(canonical: bytes) -> str:
+    """SHA-256 of canonical bytes, lower-case hexadecimal."""
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def sum_groups(lines: Iterable[Line], price_mode: str) -> dict[str, tuple[Decimal, GroupAmounts]]:
+    """Rate and amounts of each tax group in use, by ascending letter.
+
+    :raises ValueError: two rates in one group
+    """
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for line in lines:
+        rate, amount = sums.get(line.tax_group, (line.rate, Decimal(0)))
+        if rate != line.rate:
+            raise ValueError(f"group {line.tax_group} has two rates: {rate} and {line.rate}")
+        sums[line.tax_group] = (rate, amount + line.amount)
+    return {
+        code: (rate, group_amounts(code, rate, price_mode, amount)) for code, (rate, amount) in sorted(sums.items())
+    }
+
+
+def clean_text(value: object) -> str | None:
+    """One printable line of at most 200 characters, or ``None`` when nothing is left.
+
+    >>> clean_text("  Riz\\n25 kg\\x00 ")
+    'Riz 25 kg'
+    >>> clean_text("\\t") is None
+    True
+    """
+    raw = str(value or "")
+    visible = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in raw)
+    return " ".join(visible.split())[:TEXT_LIMIT].rstrip() or None
+
+
+def percent(value: Decimal) -> str:
+    """A percentage or quantity without trailing zeros.
+
+    >>> percent(Decimal("16.00")), percent(Decimal("12.50")), percent(Decimal("100"))
+    ('16', '12.5', '100')
+    """
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount.quantize(CENT):f}"
+
+
+def _time(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _client(client: Client) -> dict:
+    return {
+        "type": client.type,
+        "name": clean_text(client.name),
+        "nif": client.nif or None,
+        "contact": clean_text(client.contact),
+        "address": clean_text(client.address),
+        "exemption_reference": clean_text(client.exemption_reference),
+    }
+
+
+def _item(line: Line) -> dict:
+    return {
+        "code": clean_text(line.code),
+        "name": clean_text(line.name),
+        "type": line.type,
+        "unit": clean_text(line.unit),
+        "quantity": percent(round_quantity(line.quantity)),
+        "unit_price": _money(line.net_price),
+        "original_unit_price": _money(round2(line.unit_price)) if line.discount else None,
+        "price_change": _price_change(line.discount),
+        "tax_group": line.tax_group,
+        "specific_tax": None,
+    }
+
+
+def _price_change(discount: Decimal) -> str | None:
+    if not discount:
+        return None
+    word = "Remise" if discount > 0 else "Majoration"
+    return f"{word} {percent(abs(discount)).replace('.', ',')} %"
+
+
+def _group(code: str, rate: Decimal, amounts: GroupAmounts) -> dict:
+    return {
+        "code": code,
+        "rate": percent(rate),
+        "base": _money(amounts.base),
+        "tax": _money(amounts.tax),
+        "total": _money(amounts.total),
+    }
+
+
+def _payment(payment: Payment) -> dict:
+    return {
+        "method": payment.method,
+        "amount": _money(payment.amount),
+        "currency": CURRENCY,
+        "rate": None,
+        "reference": clean_text(payment.reference),
+    }
+
+
+def _credit(credit: Credit | None) -> dict | None:
+    return credit and {
+        "nature": credit.nature,
+        "original_fiscal_number": credit.original_fiscal_number,
+        "original_dgi_code": credit.original_dgi_code,
+    }
+
+
+def _comments(client: Client) -> dict:
+    first = f"Réf. Exo. : {client.exemption_reference}" if client.type == EXEMPT_CLIENT_TYPE else None
+    return {letter: clean_text(first) if letter == "A" else None for letter in _COMMENT_LINES}

@@ -1,0 +1,139 @@
+from odoo import api, models
+from odoo.fields import Command
+
+from odoo.addons.account.models.chart_template import template
+
+from ..core import dgi
+
+#: DGI group of the sale taxes of l10n_cd (xml id without the company prefix). What a business delivers to itself is
+#: taxed as a sale but never invoiced to a client, so it is group B as well. "Non imposable" (NI) is what a seller
+#: who is not liable to VAT invoices: group K; exempt operations of a VAT payer are A.
+CORE_GROUPS = {
+    "tva_sale_16": "B",
+    "tva_sale_16_services": "B",
+    "tva_sale_16_pm": "F",
+    "tva_sale_16_goods_sd": "B",
+    "tva_sale_16_services_sd": "B",
+    "tva_export_0": "E",
+    "tva_exempt_0": "A",
+    "tva_non_imposable_0": "K",
+}
+#: Sale taxes that l10n_cd lacks: xml id, group, rate, short name, active by default.
+#: C and G are 5 % and O and P 1 % in the DGI's live table (8 % in the SFE text of May 2025); rates are parameters.
+MISSING_TAXES = (
+    ("bonopay_sale_c", "C", 5.0, "5%", True),
+    ("bonopay_sale_d", "D", 0.0, "0% D", False),
+    ("bonopay_sale_g", "G", 5.0, "5% PM", False),
+    ("bonopay_sale_h", "H", 0.0, "0% H", False),
+    ("bonopay_sale_i", "I", 0.0, "0% I", False),
+    ("bonopay_sale_j", "J", 0.0, "0% J", False),
+    ("bonopay_sale_l", "L", 0.0, "0% L", False),
+    ("bonopay_sale_m", "M", 0.0, "0% M", False),
+    ("bonopay_sale_n", "N", 100.0, "TVA N", False),
+    ("bonopay_sale_o", "O", 1.0, "1%", False),
+    ("bonopay_sale_p", "P", 1.0, "1% PM", False),
+)
+#: Prefix of the xml ids, and the account of VAT due, in each chart of accounts of the country.
+CHARTS = {"cd": ("", "pcg_4431"), "cd_syscebnl": ("syscebnl_", "syscebnl_443")}
+
+
+class AccountChartTemplate(models.AbstractModel):
+    _inherit = "account.chart.template"
+
+    @template("cd", "account.tax.group")
+    def _get_bonopay_cd_tax_group(self):
+        return self._bonopay_tax_groups("cd")
+
+    @template("cd", "account.tax")
+    def _get_bonopay_cd_taxes(self):
+        return self._bonopay_taxes("cd")
+
+    @template("cd_syscebnl", "account.tax.group")
+    def _get_bonopay_cd_syscebnl_tax_group(self):
+        return self._bonopay_tax_groups("cd_syscebnl")
+
+    @template("cd_syscebnl", "account.tax")
+    def _get_bonopay_cd_syscebnl_taxes(self):
+        return self._bonopay_taxes("cd_syscebnl")
+
+    def _bonopay_taxes(self, chart):
+        """Chart data: the group of the taxes that exist, and the taxes that are missing."""
+        prefix, account = CHARTS[chart]
+        mapped = {f"{prefix}{name}": {"bonopay_group": letter} for name, letter in CORE_GROUPS.items()}
+        added = {
+            f"{prefix}{name}": self._bonopay_tax(prefix, account, sequence, *values)
+            for sequence, (name, *values) in enumerate(MISSING_TAXES, start=20)
+        }
+        return {**mapped, **added}
+
+    def _bonopay_tax_groups(self, chart):
+        prefix = CHARTS[chart][0]
+        rates = {
+            f"{prefix}bonopay_tax_group_{int(rate)}": rate
+            for _name, letter, rate, *_rest in MISSING_TAXES
+            if rate and letter != dgi.SPECIFIC_VAT_GROUP
+        }
+        names = {xmlid: (f"VAT {int(rate)}%", f"T.V.A. {int(rate)}%") for xmlid, rate in rates.items()}
+        names[f"{prefix}bonopay_tax_group_n"] = ("Specific VAT", "T.V.A. spécifique")
+        return {xmlid: {"name": english, "name@fr": french} for xmlid, (english, french) in names.items()}
+
+    def _bonopay_tax(self, prefix, account, sequence, letter, rate, name, active):
+        whole = letter == dgi.SPECIFIC_VAT_GROUP
+        group = "bonopay_tax_group_n" if whole else f"bonopay_tax_group_{int(rate)}" if rate else "tax_group_0"
+        return {
+            "name": name,
+            "description": dgi.TAX_GROUPS[letter],
+            "sequence": sequence,
+            "amount": rate,
+            # group N: the line is VAT as a whole (SFE §1.14), that is 100 % of a price that includes it
+            "amount_type": "division" if whole else "percent",
+            **({"price_include_override": "tax_included"} if whole else {}),
+            "type_tax_use": "sale",
+            "active": active,
+            "tax_group_id": f"{prefix}{group}",
+            "bonopay_group": letter,
+            "repartition_line_ids": self._bonopay_repartition(account if rate else False),
+        }
+
+    def _bonopay_repartition(self, account):
+        return [
+            Command.create(
+                {
+                    "document_type": document,
+                    "repartition_type": part,
+                    **({"account_id": account} if part == "tax" and account else {}),
+                }
+            )
+            for document in ("invoice", "refund")
+            for part in ("base", "tax")
+        ]
+
+    @api.model
+    def _bonopay_upgrade_companies(self):
+        """Give the companies whose chart was loaded before this module what it adds: install and upgrade path.
+
+        A group that somebody chose is kept; a tax that exists is not touched otherwise.
+        """
+        domain = [("chart_template", "in", list(CHARTS)), ("parent_id", "=", False)]
+        companies = self.env["res.company"].sudo().search(domain)
+        for company in companies:
+            self.with_company(company)._bonopay_upgrade_company(company)
+
+    def _bonopay_upgrade_company(self, company):
+        chart = company.chart_template
+        prefix = CHARTS[chart][0]
+        for name, letter in CORE_GROUPS.items():
+            tax = self.with_company(company).ref(f"{prefix}{name}", raise_if_not_found=False)
+            if tax and not tax.bonopay_group:
+                tax.bonopay_group = letter
+        missing = {
+            "account.tax.group": self._bonopay_absent(company, self._bonopay_tax_groups(chart)),
+            "account.tax": self._bonopay_absent(
+                company, {k: v for k, v in self._bonopay_taxes(chart).items() if "amount" in v}
+            ),
+        }
+        self.with_company(company)._load_data({model: data for model, data in missing.items() if data})
+
+    def _bonopay_absent(self, company, data):
+        chart = self.with_company(company)
+        return {xmlid: values for xmlid, values in data.items() if not chart.ref(xmlid, raise_if_not_found=False)}

@@ -1,0 +1,325 @@
+import re
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..core import dgi, payload
+from ..core.arithmetic import exact, round2, round_quantity
+
+_NIF = re.compile(r"[A-Z0-9]{5,20}")
+
+
+class Fault(NamedTuple):
+    """One reason why an invoice cannot be posted.
+
+    :ivar code: stable name of the rule
+    :ivar record: what has to be corrected
+    :ivar message: rule and way out, in the user's language
+    """
+
+    code: str
+    record: models.Model
+    message: str
+
+
+class AccountMove(models.Model):
+    """What the law refuses is refused before posting, all of it at once."""
+
+    _inherit = "account.move"
+
+    def _post(self, soft=True):
+        # EXTENDS 'account'
+        fiscal = self._bonopay_to_post(soft)
+        fiscal._bonopay_demand_no_fault()
+        posted = super()._post(soft)
+        seals = self.env["bonopay.seal"]._freeze(posted & fiscal)
+        seals._send_after_commit()
+        return posted
+
+    def _bonopay_to_post(self, soft):
+        """Those that the coming posting concerns: a soft one leaves future documents alone."""
+        today = fields.Date.context_today(self)
+        return self.filtered(
+            lambda move: (
+                move.bonopay_required
+                and move.state == "draft"
+                and not (soft and (move.date or move.invoice_date or today) > today)
+            )
+        )
+
+    def _bonopay_demand_no_fault(self):
+        if not self.env.lang:
+            # integrators often send no context: the message is for the person all the same
+            self = self.with_context(lang=self.env.user.lang)  # noqa: PLW0642
+        faults = {move: move._bonopay_faults() for move in self}
+        blocks = [
+            "\n".join([move._bonopay_label(), *(f"• {fault.message}" for fault in found)])
+            for move, found in faults.items()
+            if found
+        ]
+        if blocks:
+            title = self.env._("The law does not let this document be issued as it is:")
+            raise UserError("\n\n".join([title, *blocks]))
+
+    def _bonopay_label(self):
+        name = self.name if self.name and self.name != "/" else self.env._("Draft")
+        return f"{name} – {self.partner_id.display_name or self.env._('no customer')}"
+
+    def _bonopay_faults(self):
+        """Every reason against posting this invoice.
+
+        :rtype: list[Fault]
+        """
+        self.ensure_one()
+        groups = (
+            self._bonopay_check_setup,
+            self._bonopay_check_client,
+            self._bonopay_check_document,
+            self._bonopay_check_credit,
+            self._bonopay_check_lines,
+        )
+        faults = [fault for group in groups for fault in group()]
+        # totals mean something only when every line can be counted
+        return faults or list(self._bonopay_check_totals())
+
+    # ------------------------------------------------------------------------------------------------------------
+    # The rules
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_check_setup(self):
+        journal, company = self.journal_id, self.company_id.sudo()
+        if not journal.bonopay_outlet_id:
+            yield Fault(
+                "outlet.missing",
+                journal,
+                self.env._(
+                    "Journal “%s” belongs to no outlet. Choose its outlet under Bono Pay ▸ Outlets.", journal.name
+                ),
+            )
+        elif not journal.bonopay_outlet_id.active:
+            yield Fault(
+                "outlet.archived",
+                journal,
+                self.env._("The outlet of journal “%s” is archived. Choose another journal or outlet.", journal.name),
+            )
+        if not company.bonopay_signer_url:
+            yield Fault(
+                "signer.missing",
+                company,
+                self.env._(
+                    "Company “%s” is not connected to its signer. Enter its address and API key in the settings.",
+                    company.name,
+                ),
+            )
+        if not _NIF.fullmatch(self._bonopay_nif(company.vat)):
+            yield Fault(
+                "seller.nif",
+                company,
+                self.env._(
+                    "The NIF of company “%s” is missing or malformed. Enter it on the company (5 to 20 letters and "
+                    "digits).",
+                    company.name,
+                ),
+            )
+
+    def _bonopay_check_client(self):
+        party = self.commercial_partner_id
+        if not party:
+            return  # core asks for the customer
+        kind, nif = party._bonopay_client_type(), self._bonopay_nif(party.vat)
+        if kind != "PP" and not payload.clean_text(party.name):
+            yield Fault("client.name", party, self.env._("A customer of type %s must have a name.", kind))
+        if kind in dgi.NIF_CLIENT_TYPES and not nif:
+            yield Fault(
+                "client.nif",
+                party,
+                self.env._(
+                    "Customer “%(name)s” is of type %(kind)s: its NIF is compulsory. Enter it, or change the client "
+                    "type.",
+                    name=party.name,
+                    kind=kind,
+                ),
+            )
+        if nif and not _NIF.fullmatch(nif):
+            yield Fault(
+                "client.nif_form",
+                party,
+                self.env._("The NIF of customer “%s” must have 5 to 20 letters and digits.", party.name),
+            )
+        if kind == dgi.EXEMPT_CLIENT_TYPE and not payload.clean_text(party.bonopay_exemption_reference):
+            yield Fault(
+                "client.exemption",
+                party,
+                self.env._(
+                    "Customer “%s” is an embassy or international organisation: enter the reference of its exemption "
+                    "certificate.",
+                    party.name,
+                ),
+            )
+
+    def _bonopay_check_document(self):
+        if self.currency_id.name != payload.CURRENCY or self.company_id.currency_id.name != payload.CURRENCY:
+            yield Fault(
+                "currency",
+                self,
+                self.env._(
+                    "The document is in %s: this version normalises documents in CDF only. Change the currency.",
+                    self.currency_id.name,
+                ),
+            )
+        if (self.bonopay_invoice_type in dgi.CREDIT_TYPES) != (self.move_type == "out_refund"):
+            yield Fault(
+                "type",
+                self,
+                self.env._(
+                    "Invoice type %s does not suit this document: FA and EA are for credit notes only, and credit "
+                    "notes are FA or EA.",
+                    self.bonopay_invoice_type or "–",
+                ),
+            )
+        if self.line_ids.filtered(lambda line: line.display_type in ("rounding", "epd")):
+            yield Fault(
+                "rounding",
+                self,
+                self.env._(
+                    "Cash rounding and early payment discounts add amounts that belong to no article. Remove the "
+                    "rounding method or choose another payment term."
+                ),
+            )
+        if any(seal.state not in ("invalid",) for seal in self._bonopay_live_seals()):
+            yield Fault("sealed", self, self.env._("This document was sent to be sealed already."))
+
+    def _bonopay_check_credit(self):
+        if self.move_type != "out_refund":
+            return
+        original = self.reversed_entry_id
+        if not self.bonopay_credit_nature:
+            yield Fault(
+                "credit.nature",
+                self,
+                self.env._(
+                    "State the nature of the credit note: correction, cancellation, return or rebate (COR, RAN, RAM, "
+                    "RRR)."
+                ),
+            )
+        elif self.bonopay_credit_nature == dgi.REBATE_NATURE:
+            return
+        elif not original:
+            yield Fault(
+                "credit.original",
+                self,
+                self.env._(
+                    "A credit note names the invoice that it corrects: open that invoice and press “Credit note”. Only "
+                    "a rebate (RRR) has no original."
+                ),
+            )
+        elif (seal := original._bonopay_live_seals()).state != "certified" or not seal.dgi_code:
+            yield Fault(
+                "credit.not_certified",
+                original,
+                self.env._(
+                    "Original invoice %s is not normalised yet: wait for its DEF/DGI code, then post the credit note.",
+                    original.name,
+                ),
+            )
+
+    def _bonopay_check_lines(self):
+        lines = self._bonopay_lines()
+        if not lines:
+            yield Fault("lines.none", self, self.env._("The document has no article. Add at least one line."))
+        for number, line in enumerate(lines, start=1):
+            for code, message in self._bonopay_line_faults(line):
+                label = payload.clean_text(line.name) or line.product_id.display_name or "–"
+                prefix = self.env._("Line %(number)s (%(label)s): ", number=number, label=label[:40])
+                yield Fault(code, line, prefix + message)
+        if len(self._bonopay_price_modes()) > 1:
+            yield Fault(
+                "price_mode",
+                self,
+                self.env._(
+                    "Some lines have prices with tax and others without. Use one kind of tax for the whole document."
+                ),
+            )
+
+    def _bonopay_line_faults(self, line):
+        checks = (self._bonopay_tax_faults, self._bonopay_price_faults, self._bonopay_item_faults)
+        return [fault for check in checks for fault in check(line)]
+
+    def _bonopay_tax_faults(self, line):
+        taxes = line.tax_ids.flatten_taxes_hierarchy()
+        if len(taxes) != 1:
+            yield "tax.one", self.env._("choose exactly one tax; it has %s.", len(taxes))
+        elif not taxes.bonopay_group:
+            yield (
+                "tax.group",
+                self.env._("tax “%s” has no DGI group. Choose another tax, or set its group.", taxes.name),
+            )
+        elif taxes.amount_type not in ("percent", "division"):
+            yield "tax.kind", self.env._("tax “%s” is not a percentage of the price. Choose another tax.", taxes.name)
+
+    def _bonopay_price_faults(self, line):
+        quantity, price = exact(line.quantity), exact(line.price_unit)
+        discount = exact(line.discount or 0.0)
+        probe = partial(payload.Line, "", "", "", "", tax_group="", rate=Decimal(0))
+        if round_quantity(quantity) <= 0:
+            yield "line.quantity", self.env._("the quantity must be above zero; use a credit note to take back.")
+        elif quantity != round_quantity(quantity):
+            yield "line.quantity_decimals", self.env._("the quantity has more than three decimals.")
+        elif probe(quantity=quantity, unit_price=price, discount=discount).net_price <= 0:
+            yield (
+                "line.price",
+                self.env._(
+                    "the unit price must be above zero; a gift or a deduction is a discount or a "
+                    "credit note, not a line."
+                ),
+            )
+        elif probe(quantity=quantity, unit_price=price, discount=discount).amount <= 0:
+            yield "line.amount", self.env._("the amount is rounded to zero. Raise the quantity or the price.")
+
+    def _bonopay_item_faults(self, line):
+        group = line.tax_ids.flatten_taxes_hierarchy()[:1].bonopay_group
+        item_type = self._bonopay_item_type(line)
+        if not self._bonopay_item_name(line):
+            yield "item.name", self.env._("the description is missing.")
+        if not item_type:
+            yield (
+                "item.type",
+                self.env._("product “%s” has no item type (BIE, SER or TAX).", line.product_id.display_name),
+            )
+        elif group and (item_type == dgi.LEVY_ITEM_TYPE) != (group in dgi.LEVY_GROUPS):
+            yield (
+                "item.type_group",
+                self.env._(
+                    "type %(type)s does not go with tax group %(group)s: TAX is for groups L and N, and for no other. "
+                    "Correct the item type of the product, or its tax.",
+                    type=item_type,
+                    group=group,
+                ),
+            )
+
+    def _bonopay_check_totals(self):
+        """Odoo's totals are the law's, to the centime; a tax amount changed by hand would differ."""
+        try:
+            groups = payload.sum_groups(map(self._bonopay_line, self._bonopay_lines()), self._bonopay_price_mode())
+        except ValueError:
+            yield Fault("tax.rates", self, self.env._("Two taxes of one DGI group have different rates. Use one."))
+            return
+        base = sum((amounts.base for _rate, amounts in groups.values()), Decimal(0))
+        tax = sum((amounts.tax for _rate, amounts in groups.values()), Decimal(0))
+        ours = round2(exact(self.amount_untaxed)), round2(exact(self.amount_tax))
+        if ours != (base, tax):
+            yield Fault(
+                "totals",
+                self,
+                self.env._(
+                    "The amounts differ from the law's calculation: %(base)s + %(tax)s instead of %(legal_base)s + "
+                    "%(legal_tax)s. Set the tax amount back: remove and add the tax of a line.",
+                    base=ours[0],
+                    tax=ours[1],
+                    legal_base=base,
+                    legal_tax=tax,
+                ),
+            )

@@ -1,0 +1,111 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class BonopayOutlet(models.Model):
+    """A point of sale in the eyes of the DGI: one address, one device (NIM), one uninterrupted series of numbers."""
+
+    _name = "bonopay.outlet"
+    _description = "Fiscal outlet"
+    _order = "company_id, code"
+    _rec_names_search = ["code", "name"]
+    _check_company_auto = True
+
+    name = fields.Char(required=True)
+    code = fields.Char(
+        required=True, copy=False, help="Identifier registered with the signer. It is part of every fiscal number."
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, index=True, default=lambda self: self.env.company, ondelete="restrict"
+    )
+    active = fields.Boolean(default=True)
+    test_mode = fields.Boolean(
+        default=True, help="Invoices of this outlet go to a test environment: they have no fiscal value."
+    )
+    street = fields.Char()
+    street2 = fields.Char()
+    city = fields.Char()
+    country_id = fields.Many2one(related="company_id.country_id")
+    state_id = fields.Many2one("res.country.state", "Province", domain="[('country_id', '=', country_id)]")
+    province = fields.Char("Province (text)", help="For databases without the list of provinces.")
+    phone = fields.Char()
+    email = fields.Char()
+    tz = fields.Selection(
+        [("Africa/Kinshasa", "Kinshasa (UTC+1)"), ("Africa/Lubumbashi", "Lubumbashi (UTC+2)")],
+        "Time zone",
+        required=True,
+        default="Africa/Kinshasa",
+    )
+    price_mode = fields.Selection(
+        [("ht", "Tax excluded (HT)"), ("ttc", "Tax included (TTC)")],
+        required=True,
+        default="ht",
+        help="What unit prices mean on the invoices of this outlet, one mode for a whole invoice (SFE §1.5.3).",
+    )
+    journal_ids = fields.One2many("account.journal", "bonopay_outlet_id", "Sales journals")
+    nim = fields.Char("DEF NID (NIM)", readonly=True, copy=False, help="Serial number of the outlet's fiscal device.")
+    isf = fields.Char("ISF", readonly=True, copy=False, help="Identifier of the homologated invoicing system.")
+    dgi_mode = fields.Selection(
+        [("inline", "Normalised before delivery"), ("deferred", "Delivered, then normalised")],
+        "DGI mode",
+        readonly=True,
+        copy=False,
+    )
+    synced_at = fields.Datetime("Read from the signer on", readonly=True, copy=False)
+    used = fields.Boolean(compute="_compute_used", help="At least one document was issued under this code.")
+
+    _code_company_unique = models.Constraint("UNIQUE(company_id, code)", "This outlet code exists already.")
+    _code_form = models.Constraint(
+        "CHECK(code ~ '^[A-Z0-9]{3,12}$')", "An outlet code is made of 3 to 12 capital letters and digits."
+    )
+
+    def _compute_used(self):
+        used = self._used_ones()
+        for outlet in self:
+            outlet.used = outlet._origin in used
+
+    def _used_ones(self):
+        """Those under which a document was issued, as the database knows it now."""
+        groups = self.env["bonopay.seal"].sudo()._read_group([("outlet_id", "in", self._origin.ids)], ["outlet_id"])
+        return self.browse(outlet.id for (outlet,) in groups)
+
+    @api.depends("name", "code")
+    def _compute_display_name(self):
+        for outlet in self:
+            outlet.display_name = f"[{outlet.code}] {outlet.name}" if outlet.code else outlet.name
+
+    def write(self, vals):
+        for field in {"code", "company_id"} & vals.keys():
+            if any(outlet[field] != self._as_value(field, vals) for outlet in self._used_ones()):
+                raise UserError(
+                    self.env._(
+                        "The code and the company of an outlet are part of the fiscal numbers already given. "
+                        "Archive this outlet and create another one."
+                    )
+                )
+        return super().write(vals)
+
+    def _as_value(self, field, vals):
+        return self.env["res.company"].browse(vals[field]) if field == "company_id" else vals[field]
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        if self._used_ones():
+            raise UserError(self.env._("Documents were issued under this outlet: archive it instead of deleting it."))
+
+    def _read_from_signer(self, answer):
+        """Take over what the signer knows of this outlet.
+
+        :param dict answer: of ``GET /api/v1/outlets/{outlet_id}`` (contracts §5)
+        """
+        self.ensure_one()
+        dgi = answer.get("dgi") or {}
+        mode = dgi.get("mode") or answer.get("dgi_mode")
+        self.sudo().write(
+            {
+                "nim": answer.get("nim") or dgi.get("nim"),
+                "isf": answer.get("isf"),
+                "dgi_mode": mode if mode in ("inline", "deferred") else False,
+                "synced_at": fields.Datetime.now(),
+            }
+        )

@@ -1,0 +1,293 @@
+import json
+import logging
+import random
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from psycopg2.errors import SerializationFailure
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import plaintext2html
+
+from ..core import payload, retry
+from ..core.connection import SignerError, SignerUnreachable
+from .bonopay_seal import CORRECTABLE_STATES
+
+_logger = logging.getLogger(__name__)
+
+#: States that the outbox works on: not sealed yet, or sealed with the DGI's answer still open.
+OPEN_STATES = ("to_seal", "sealed", "unknown")
+#: Seconds that the user who posts may wait for seals; the rest of a batch is the cron's.
+AFTER_COMMIT_BUDGET = 10.0
+#: Refusals of the content: nothing was sealed, the author corrects it.
+CONTENT_REFUSALS = frozenset({400, 413, 422})
+CONFLICT = 409
+#: DGI status of a sealed answer → state of the document.
+STATE_OF_DGI = {"certified": "certified", "rejected": "rejected", "pending": "sealed", "unknown": "unknown"}
+
+
+class BonopaySeal(models.Model):
+    """The outbox: from the posted invoice to the signer and back."""
+
+    _inherit = "bonopay.seal"
+
+    # ------------------------------------------------------------------------------------------------------------
+    # In
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.private
+    @api.model
+    def _freeze(self, moves):
+        """One document per posted invoice, in the transaction that posts it."""
+        return self._as_writer().create([self._frozen_values(move) for move in moves]).sudo(False)
+
+    def _frozen_values(self, move):
+        document = move._bonopay_document()
+        canonical = payload.canonical_bytes(payload.build(document))
+        return {
+            "move_id": move.id,
+            "company_id": move.company_id.id,
+            "outlet_id": move.journal_id.bonopay_outlet_id.id,
+            "user_id": move._bonopay_cashier().id,
+            "document_id": document.document_id,
+            "document_type": document.invoice_type,
+            "payload": canonical.decode(),
+            "payload_hash": payload.payload_hash(canonical),
+            "amount_total": move.amount_total,
+            "currency_id": move.currency_id.id,
+            "test_mode": move.journal_id.bonopay_outlet_id.test_mode,
+            "next_attempt_at": fields.Datetime.now(),
+        }
+
+    def _locks_move(self):
+        """Whether the invoice of this seal may no longer change."""
+        return not self.superseded and self.state not in CORRECTABLE_STATES
+
+    def _supersede(self):
+        """Make history of refused documents, so that the corrected invoice gets a new one."""
+        if any(seal._locks_move() for seal in self):
+            raise UserError(self.env._("This document was handed to the signer: correct it with a credit note."))
+        self._as_writer().write({"superseded": True})
+
+    def _retry_now(self):
+        """Try again at once: also what was given up, which gets a new ladder."""
+        dead = self.filtered(lambda seal: seal.state == "dead" and seal.last_error_code != "document_conflict")
+        dead._as_writer().write({"state": "to_seal", "attempts": 0})
+        waiting = self.filtered(lambda seal: seal.state in OPEN_STATES)
+        waiting._as_writer().write({"next_attempt_at": fields.Datetime.now()})
+        waiting._send_after_commit()
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Out: after commit, and by cron
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _send_after_commit(self):
+        """Send these documents once the transaction is durable, outside of it and of the caller's locks.
+
+        A request that Odoo replays after a serialisation failure registers again; the failed try's hooks are dropped.
+        """
+        if self:
+            self.env.cr.postcommit.add(partial(_send_in_own_cursor, self.env.registry, tuple(self.ids)))
+
+    @api.model
+    def _cron_send(self):
+        """Backstop of the after-commit sending, and the way to the DGI's late answers. Never raises on a refusal."""
+        due = self.sudo().search(self._due_domain(), order="id")
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        unreachable = set()
+        for seal in due:
+            if seal.company_id.id in unreachable:
+                continue
+            answered = seal._process_surely()
+            if not answered:
+                unreachable.add(seal.company_id.id)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    @api.model
+    def _due_domain(self):
+        return [("state", "in", OPEN_STATES), ("next_attempt_at", "<=", fields.Datetime.now())]
+
+    def _process_surely(self):
+        """:meth:`_process`, where an unexpected error of one document does not stop the others."""
+        try:
+            with self.env.cr.savepoint():
+                return self._process()
+        except SerializationFailure:
+            return True  # another worker wrote this document since our snapshot
+        except Exception:
+            _logger.exception("seal %s: unexpected error", self.document_id)
+            self._take_failure(SignerError("internal_error"))
+            return True
+
+    def _process(self):
+        """One attempt for one document, under its row lock. Commits nothing.
+
+        :return: ``False`` when the signer gave no answer: the other documents of the company need not try now
+        """
+        self.ensure_one()
+        seal = self.sudo().try_lock_for_update(allow_referencing=True)
+        if not seal:
+            return True  # another worker is at it
+        seal.invalidate_recordset()
+        if seal.state not in OPEN_STATES or seal.superseded:
+            return True
+        try:
+            with seal.company_id._bonopay_connect() as connection:
+                reply = seal._ask(connection)
+        except SignerUnreachable as error:
+            seal._take_failure(error)
+            return False
+        except SignerError as error:
+            seal._take_failure(error)
+            return True
+        seal._take_answer(reply)
+        return True
+
+    def _ask(self, connection):
+        if self.fiscal_number:
+            return connection.fetch(self.fiscal_number, self.document_id, self.payload_hash)
+        return connection.seal(self.payload.encode(), self.document_id, self.payload_hash)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # What came back
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _take_answer(self, reply):
+        """Write a believed answer onto the seal."""
+        try:
+            values = self._answer_values(reply.body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            _logger.warning("seal %s: the signer's answer lacks %s", self.document_id, error)
+            self._take_failure(SignerError("answer_malformed"))
+            return
+        if self.fiscal_number and self.fiscal_number != values["fiscal_number"]:
+            self._take_failure(SignerError("answer_mismatch"))
+            return
+        open_still = values["state"] in OPEN_STATES
+        attempts = self.attempts + 1 if open_still and self.fiscal_number else 0
+        self._as_writer().write(
+            {
+                **values,
+                "response": reply.text,
+                "attempts": attempts,
+                "next_attempt_at": self._next_attempt(attempts + 1) if open_still else False,
+                "last_error_code": values["state"] == "rejected" and "dgi_rejected",
+                "last_error_document": values["state"] == "rejected" and json.dumps(reply.body["dgi"].get("error")),
+            }
+        )
+        self._wake_others()
+        if values["state"] == "rejected" or attempts == retry.LATE_ATTEMPTS:
+            self._alert()
+
+    @api.model
+    def _answer_values(self, body):
+        dgi, ledger = body["dgi"], body["ledger"]
+        sealed_at = datetime.strptime(body["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        texts = {
+            "fiscal_number": body["fiscal_number"],
+            "fiscal_authority_id": body["fiscal_authority_id"],
+            "auth_code": body["auth_code"],
+            "short_code": body["short_code"],
+            "qr_payload": body["qr_payload"],
+            "verification_url": body["verification_url"],
+            "ledger_previous_hash": ledger["previous_hash"],
+            "ledger_entry_hash": ledger["entry_hash"],
+            "key_id": body["key_id"],
+        }
+        if not all(isinstance(value, str) and value for value in texts.values()):
+            raise ValueError("empty member")
+        return {
+            **texts,
+            "state": STATE_OF_DGI[dgi["status"]],
+            "sealed_at": sealed_at.replace(microsecond=0),
+            "ledger_index": int(ledger["index"]),
+            "dgi_status": dgi["status"],
+            **{f"dgi_{name}": dgi.get(name) for name in ("code", "nim", "isf", "counters", "time", "qr")},
+        }
+
+    def _take_failure(self, error):
+        """Write a refusal or a silence onto the seal; the rest of its life follows from the kind of error."""
+        attempts = self.attempts + 1
+        state = self._state_after(error, attempts)
+        self._as_writer().write(
+            {
+                "state": state,
+                "attempts": attempts,
+                "next_attempt_at": self._next_attempt(attempts, error.retry_after) if state in OPEN_STATES else False,
+                "last_error_code": error.code,
+                "last_error_document": json.dumps(error.document, ensure_ascii=False) if error.document else False,
+            }
+        )
+        _logger.info("seal %s: attempt %s, %s, now %s", self.document_id, attempts, error, state)
+        if state == "dead" or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
+            self._alert()
+
+    def _state_after(self, error, attempts):
+        if self.fiscal_number:
+            return self.state  # it is sealed, whatever happens on the way to the DGI's answer
+        if error.status == CONFLICT:
+            return "dead"
+        if error.status in CONTENT_REFUSALS:
+            return "invalid"
+        return "dead" if retry.exhausted(attempts) else "to_seal"
+
+    def _next_attempt(self, attempts, retry_after=None):
+        wait = max(retry.delay(attempts, random.random()), timedelta(seconds=min(retry_after or 0, 3600)))
+        return fields.Datetime.now() + wait
+
+    def _wake_others(self):
+        """The signer answers again: what waited for it need not wait for its own ladder."""
+        waiting = self.sudo().search(
+            [
+                ("company_id", "=", self.company_id.id),
+                ("state", "=", "to_seal"),
+                ("last_error_code", "in", ("signer_unreachable", "signer_timeout")),
+                ("next_attempt_at", ">", fields.Datetime.now()),
+            ]
+        )
+        if not waiting:
+            return
+        # waking is a convenience: it may not cost the answer that was just received
+        with suppress(SerializationFailure), self.env.cr.savepoint():
+            free = waiting.try_lock_for_update(allow_referencing=True)
+            free._as_writer().write({"next_attempt_at": fields.Datetime.now()})
+            self.env.ref("bonopay_fiscal.ir_cron_send").sudo()._trigger()
+
+    def _alert(self):
+        """Put the document on the list of the person who posted it."""
+        for seal in self:
+            user = seal.user_id if seal.user_id.active else seal.move_id.create_uid
+            seal.move_id.sudo().with_context(lang=user.lang).activity_schedule(
+                "mail.mail_activity_data_warning",
+                user_id=user.id,
+                summary=seal.with_context(lang=user.lang).env._("Fiscal document needs attention"),
+                note=plaintext2html(seal.with_context(lang=user.lang)._alert_note()),
+            )
+
+    def _alert_note(self):
+        late = self.env._("Not normalised for a day. The law gives 48 hours (arrêté 033, art. 7 g).")
+        return "\n".join(filter(None, (self.state in OPEN_STATES and late, self.last_error_message)))
+
+
+def _send_in_own_cursor(registry, seal_ids):
+    """Send documents from a cursor of its own, one commit per document, within the budget of the waiting user.
+
+    Whatever goes wrong here is logged and left to the cron: the invoices are posted and committed, and the user's
+    request may not fail for it.
+    """
+    deadline = time.monotonic() + AFTER_COMMIT_BUDGET
+    try:
+        with registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            for seal_id in seal_ids:
+                answered = env["bonopay.seal"].browse(seal_id)._process_surely()
+                cr.commit()  # pylint: disable=invalid-commit  # own cursor: an answer is durable at once
+                if not answered or time.monotonic() > deadline:
+                    env.ref("bonopay_fiscal.ir_cron_send")._trigger()
+                    break
+    except Exception:
+        _logger.exception("seals %s are left to the cron", seal_ids)

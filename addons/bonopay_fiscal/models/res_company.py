@@ -1,0 +1,97 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from ..core.connection import DEFAULT_TIMEOUTS, SignerConnection, SignerError
+from ..core.secret import SecretError
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    bonopay_outlet_ids = fields.One2many("bonopay.outlet", "company_id", "Fiscal outlets")
+    bonopay_active = fields.Boolean(
+        "Fiscal invoicing", compute="_compute_bonopay_active", help="The company has an outlet: its sales are sealed."
+    )
+    bonopay_signer_url = fields.Char("Signer address", groups="base.group_system,bonopay_fiscal.group_fiscal_manager")
+    bonopay_key_set = fields.Boolean("API key is set", compute="_compute_bonopay_key_set")
+    bonopay_test_mode = fields.Boolean("Has a test outlet", compute="_compute_bonopay_test_mode")
+
+    @api.depends("bonopay_outlet_ids.active")
+    def _compute_bonopay_active(self):
+        for company in self:
+            company.bonopay_active = bool(company.sudo().bonopay_outlet_ids.filtered("active"))
+
+    @api.depends("bonopay_outlet_ids.test_mode")
+    def _compute_bonopay_test_mode(self):
+        for company in self:
+            company.bonopay_test_mode = any(company.sudo().bonopay_outlet_ids.mapped("test_mode"))
+
+    def _compute_bonopay_key_set(self):
+        owners = self.env["bonopay.credential"].sudo().search([("company_id", "in", self.ids)]).company_id
+        for company in self:
+            company.bonopay_key_set = company in owners
+
+    @api.constrains("bonopay_signer_url")
+    def _check_bonopay_signer_url(self):
+        for company in self.filtered("bonopay_signer_url"):
+            if not company.bonopay_signer_url.startswith(("https://", "http://")):
+                raise ValidationError(self.env._("The signer's address must start with https:// (or http://)."))
+
+    def bonopay_configure(self, url, api_key):
+        """Connect a company to its signer; for administrators and for whatever sets a server up.
+
+        :param str url: address of the signer, ``https://…``
+        :param str api_key: the signer's API key of this merchant; an empty one forgets the stored key
+        :raises AccessError: the caller is no administrator and no fiscal manager
+        :raises UserError: the key cannot be stored encrypted
+        """
+        self.ensure_one()
+        self._bonopay_demand_manager()
+        self.sudo().bonopay_signer_url = url
+        self._bonopay_store_key(api_key)
+        return True
+
+    def _bonopay_demand_manager(self):
+        user = self.env.user
+        allowed = user.has_group("base.group_system") or user.has_group("bonopay_fiscal.group_fiscal_manager")
+        if not (self.env.su or allowed) or (not self.env.su and self not in user.company_ids):
+            raise AccessError(self.env._("Only a fiscal manager or an administrator connects a company to its signer."))
+
+    def _bonopay_store_key(self, api_key):
+        try:
+            self.env["bonopay.credential"]._store(self, (api_key or "").strip())
+        except SecretError as error:
+            raise UserError(self._bonopay_secret_message(error)) from error
+        self.invalidate_recordset(["bonopay_key_set"])
+
+    def _bonopay_secret_message(self, error):
+        if error.code == "secret_unreadable":
+            return self.env._(
+                "The stored API key cannot be decrypted: the database was moved without its key file, or the file "
+                "changed. Restore the file, or enter the API key again in the settings."
+            )
+        return self.env._("The key file of this server cannot be used (%(detail)s).", detail=error.detail)
+
+    @api.private
+    def _bonopay_connect(self):
+        """A connection to the signer of this company.
+
+        :raises SignerError: ``not_configured``, ``secret_unreadable`` or ``secret_key_unusable``
+        """
+        self.ensure_one()
+        company = self.sudo()
+        try:
+            api_key = self.env["bonopay.credential"]._reveal(company)
+        except SecretError as error:
+            raise SignerError(error.code) from error
+        if not company.bonopay_signer_url or not api_key:
+            raise SignerError("not_configured")
+        return SignerConnection(company.bonopay_signer_url, api_key, self._bonopay_timeouts())
+
+    @api.model
+    def _bonopay_timeouts(self):
+        parameters = self.env["ir.config_parameter"].sudo()
+        names = ("bonopay_fiscal.connect_timeout", "bonopay_fiscal.read_timeout")
+        return tuple(
+            float(parameters.get_param(name) or default) for name, default in zip(names, DEFAULT_TIMEOUTS, strict=True)
+        )

@@ -1,0 +1,58 @@
+import json
+from datetime import UTC
+
+from odoo import api, fields, models
+
+from .invoice_document import Issuer, SealFacts
+
+
+class BonopaySeal(models.Model):
+    _inherit = "bonopay.seal"
+
+    issuer = fields.Text(
+        readonly=True, help="Name, address and contacts of the point of sale when the document was frozen."
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            outlet = self.env["bonopay.outlet"].sudo().browse(vals["outlet_id"])
+            vals["issuer"] = json.dumps(self._issuer_values(outlet), ensure_ascii=False, sort_keys=True)
+        return super().create(vals_list)
+
+    @api.model
+    def _issuer_values(self, outlet):
+        """Identity of a point of sale (SFE §1.2 a, c, d, v): moving house must not move the sales already made."""
+        company = outlet.company_id
+        address = (outlet.street, outlet.street2)
+        town = (outlet.city, outlet.state_id.name or outlet.province)
+        return {
+            "name": company.name,
+            "outlet": outlet.name,
+            "street": ", ".join(part for part in address if part) or company.street or None,
+            "city": ", ".join(part for part in town if part) or company.city or None,
+            "phone": outlet.phone or company.phone or None,
+            "email": outlet.email or company.email or None,
+            "isf": outlet.isf or None,
+            "zone": outlet.tz,
+        }
+
+    def _print_facts(self):
+        """This seal and its issuer as plain values, for the presenter."""
+        self.ensure_one()
+        names = set(SealFacts.__dataclass_fields__) - {"sealed_at"}
+        values = {name: self[name] or None for name in names}
+        sealed_at = self.sealed_at and self.sealed_at.replace(tzinfo=UTC)
+        facts = SealFacts(**{**values, "test_mode": self.test_mode, "sealed_at": sealed_at or None})
+        return facts, Issuer(**json.loads(self.issuer))
+
+    def _is_normalised(self):
+        """Whether the document may be called an invoice."""
+        return self._print_facts()[0].is_normalised
+
+    def _print_attachments(self):
+        """The evidence that a PDF carries: what was sealed and what the signer answered, byte for byte."""
+        self.ensure_one()
+        if not self.response:
+            return {}
+        return {"facture.json": self.payload.encode(), "scellement.json": self.response.encode()}

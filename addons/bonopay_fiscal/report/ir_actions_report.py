@@ -1,0 +1,98 @@
+import io
+
+from odoo import models
+
+from .invoice_document import Copy
+from .pdf_finishing import embed, finish_pdf
+
+REPORTS = ("account.report_invoice", "account.report_invoice_with_payments")
+
+
+class IrActionsReport(models.Model):
+    _inherit = "ir.actions.report"
+
+    def get_paperformat(self):
+        # EXTENDS 'base': the printed form depends on the document, the report is the merchant's own
+        if isinstance(self.env.context.get("bonopay_copy"), Copy):
+            return self.env.ref("bonopay_fiscal.paperformat_invoice")
+        return super().get_paperformat()
+
+    def _render_qweb_pdf(self, report_ref, res_ids=None, data=None):
+        # EXTENDS 'base': the first print is kept as the invoice's PDF, so that sending it later sends the original.
+        # A PDF kept by the report's own "save as attachment" would outlive the state that it shows.
+        sealed = self._bonopay_sealed_moves(report_ref, res_ids)
+        if not sealed:
+            return super()._render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
+        self = self.with_context(bonopay_keep_original=True, report_pdf_no_attachment=True)
+        content, kind = super()._render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
+        if kind == "pdf" and len(sealed) > 1:  # merging drops what each document had embedded
+            content = embed(content, self._bonopay_joint_evidence(sealed))
+        return content, kind
+
+    def _bonopay_joint_evidence(self, moves):
+        """The evidence of several invoices, each file under the number of its invoice."""
+        return {
+            f"{seal.fiscal_number}-{name}": data
+            for seal in moves.sudo().bonopay_seal_id
+            for name, data in seal._print_attachments().items()
+        }
+
+    def _render_qweb_pdf_prepare_streams(self, report_ref, data, res_ids=None):
+        # EXTENDS 'base': one call per document, which is all that wkhtmltopdf on unpatched Qt can do
+        sealed = self._bonopay_sealed_moves(report_ref, res_ids)
+        if not sealed:
+            return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids=res_ids)
+        streams = {}
+        for move in self.env["account.move"].browse(dict.fromkeys(res_ids)):
+            report = self._bonopay_for_print(move) if move in sealed else self
+            parent = super(IrActionsReport, report)
+            streams.update(parent._render_qweb_pdf_prepare_streams(report_ref, data, res_ids=move.ids))
+            if move in sealed:
+                report._bonopay_finish(move, streams[move.id])
+        return streams
+
+    def _bonopay_sealed_moves(self, report_ref, res_ids):
+        """The invoices among the records that are printed from a seal."""
+        if not res_ids or self._get_report(report_ref).report_name not in REPORTS:
+            return self.env["account.move"]
+        ids = [res_ids] if isinstance(res_ids, int) else res_ids
+        return self.env["account.move"].browse(ids).filtered(lambda move: move.sudo().bonopay_seal_id)
+
+    def _bonopay_for_print(self, move):
+        """This report, knowing which copy of the invoice it is about to print; the copy is counted first, so that
+        two prints at once cannot both be the original."""
+        seal = move.sudo().bonopay_seal_id
+        number = 0
+        if seal._is_normalised():
+            number = seal.print_count
+            seal._count_print()
+            seal.flush_recordset()  # whoever loses the race starts again before rendering, not after
+        return self.with_context(bonopay_copy=Copy(number), report_pdf_no_attachment=True)
+
+    def _bonopay_finish(self, move, stream_data):
+        """Put foot, marks and evidence into a rendered invoice, and keep it when it is the original."""
+        document = move.with_context(bonopay_copy=self.env.context["bonopay_copy"])._bonopay_invoice_document()
+        seal = move.sudo().bonopay_seal_id
+        title = " ".join(filter(None, (document.heading, seal.fiscal_number)))
+        with stream_data["stream"] as rendered:
+            content = finish_pdf(
+                rendered.getvalue(), title, document.identity, document.marks, seal._print_attachments()
+            )
+        stream_data["stream"] = io.BytesIO(content)
+        is_original = document.is_fiscal and self.env.context["bonopay_copy"].number == 0
+        if is_original and self.env.context.get("bonopay_keep_original") and not move.invoice_pdf_report_id:
+            self._bonopay_keep(move, content)
+
+    def _bonopay_keep(self, move, content):
+        """Store the original where "Send" looks for it."""
+        self.env["ir.attachment"].sudo().create(
+            {
+                "name": move._get_invoice_report_filename(),
+                "raw": content,
+                "mimetype": "application/pdf",
+                "res_model": move._name,
+                "res_id": move.id,
+                "res_field": "invoice_pdf_report_file",
+            }
+        )
+        move.invalidate_recordset(fnames=["invoice_pdf_report_id", "invoice_pdf_report_file"])

@@ -1,0 +1,175 @@
+"""Public helpers for tests of modules that build on sealed invoices."""
+
+import os
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import requests
+
+from odoo import Command, fields
+from odoo.tests import TransactionCase, new_test_user
+
+from .signer_twin import API_KEY, SignerTwin
+
+NIF = "A1234567B"
+_real_send = requests.Session.send
+
+
+class TrappedSeals:
+    """Seals that would have been sent after commit."""
+
+    def __init__(self, env):
+        self.seals = env["bonopay.seal"]
+
+    def send(self):
+        """Send them now, in the test's transaction."""
+        for seal in self.seals:
+            seal._process()
+        self.seals.move_id.invalidate_recordset()
+        return self.seals
+
+
+@contextmanager
+def trap_seals(env):
+    """Hold what posting sends after commit: a test's transaction never commits, so nothing would be sent."""
+    trapped = TrappedSeals(env)
+
+    def hold(seals):
+        trapped.seals |= seals.with_env(env)
+
+    with patch.object(env.registry["bonopay.seal"], "_send_after_commit", hold):
+        yield trapped
+
+
+class LocalSigner:
+    """Lets the tests of a class talk to a signer on this machine."""
+
+    @classmethod
+    def _request_handler(cls, session, request, /, **kwargs):
+        # the harness compares timeouts as numbers and cannot read a (connect, read) pair
+        if request.url.startswith("http://127.0.0.1:") and isinstance(kwargs.get("timeout"), tuple):
+            return _real_send(session, request, **kwargs)
+        return super()._request_handler(session, request, **kwargs)
+
+    @classmethod
+    def _start_twin(cls, **values):
+        twin = SignerTwin(**values)
+        twin.__enter__()
+        cls.addClassCleanup(twin.__exit__)
+        return twin
+
+
+class FiscalCase(LocalSigner, TransactionCase):
+    """A Congolese company with an outlet, connected to a twin of the signer."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env = cls.env(context={**cls.env.context, "tracking_disable": True, "lang": "en_US"})
+        cls.company = cls._make_company("Société de test", NIF)
+        cls.env.user.company_ids |= cls.company
+        cls.env.user.company_id = cls.company
+        cls.env = cls.env(context={**cls.env.context, "allowed_company_ids": cls.company.ids})
+        cls.company = cls.company.with_env(cls.env)
+        cls.journal = cls._sales_journal(cls.company)
+        cls.outlet = cls.env["bonopay.outlet"].create({"name": "Boutique", "code": "KIN001"})
+        cls.journal.bonopay_outlet_id = cls.outlet
+        cls.twin = cls._start_twin()
+        cls.company.bonopay_configure(cls.twin.url, API_KEY)
+        cls._make_masters()
+
+    @classmethod
+    def _make_company(cls, name, nif):
+        company = cls.env["res.company"].create(
+            {"name": name, "country_id": cls.env.ref("base.cd").id, "currency_id": cls._cdf().id, "vat": nif}
+        )
+        cls.env["account.chart.template"].try_loading("cd", company=company, install_demo=False)
+        company.currency_id = cls._cdf()
+        return company
+
+    @classmethod
+    def _cdf(cls):
+        currency = cls.env.ref("base.CDF")
+        currency.active = True
+        return currency
+
+    @classmethod
+    def _sales_journal(cls, company):
+        return cls.env["account.journal"].search([("company_id", "=", company.id), ("type", "=", "sale")], limit=1)
+
+    @classmethod
+    def _make_masters(cls):
+        cls.client = cls.env["res.partner"].create(
+            {"name": "Client SARL", "is_company": True, "vat": "B7654321C", "country_id": cls.env.ref("base.cd").id}
+        )
+        cls.walk_in = cls.env["res.partner"].create({"name": "Client de passage"})
+        cls.tax_b = cls.tax("tva_sale_16")
+        cls.tax_b_services = cls.tax("tva_sale_16_services")
+        cls.rice = cls._product("Riz 25 kg", "RIZ25", "consu", 45000.0, cls.tax_b)
+        cls.delivery = cls._product("Livraison", "LIVR", "service", 7500.0, cls.tax_b_services)
+
+    @classmethod
+    def tax(cls, name):
+        """A tax of the company's chart."""
+        return cls.env["account.chart.template"].ref(name)
+
+    @classmethod
+    def _product(cls, name, code, kind, price, tax):
+        return cls.env["product.product"].create(
+            {
+                "name": name,
+                "default_code": code,
+                "type": kind,
+                "list_price": price,
+                "taxes_id": [Command.set(tax.ids)],
+                "company_id": cls.company.id,
+            }
+        )
+
+    def line(self, product=None, **values):
+        """Values of an invoice line."""
+        return Command.create({"product_id": (self.rice if product is None else product).id, **values})
+
+    def draft(self, *lines, **values):
+        """A draft invoice for a company; two bags of rice unless told."""
+        return self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.client.id,
+                "invoice_date": fields.Date.today(),
+                "invoice_line_ids": list(lines) or [self.line(quantity=2)],
+                **values,
+            }
+        )
+
+    def post(self, move=None, send=True):
+        """Post an invoice, send its seal to the signer, return the invoice."""
+        move = move or self.draft()
+        with trap_seals(self.env) as trapped:
+            move.action_post()
+        if send:
+            trapped.send()
+        return move
+
+    def tearDown(self):
+        self.assertFalse(self.twin.unexpected, "the signer was asked for something outside the contract")
+        super().tearDown()
+
+
+def fiscal_user(env, login, groups, company):
+    """A user of one company."""
+    return new_test_user(
+        env, login, groups, company_id=company.id, company_ids=[Command.set(company.ids)], email=f"{login}@example.com"
+    )
+
+
+def live_signer():
+    """URL, key and outlet of a real signer, given by the launcher.
+
+    :raises AssertionError: they are missing: a live test that does not run proves nothing
+    """
+    names = ("BONOPAY_TEST_SIGNER_URL", "BONOPAY_TEST_SIGNER_KEY", "BONOPAY_TEST_OUTLET")
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise AssertionError(f"The live tests need a running signer: set {', '.join(missing)}")
+    return tuple(os.environ[name] for name in names)

@@ -1,0 +1,149 @@
+"""A strict local stand-in for the signer, for answers that the real one cannot be made to give on demand.
+
+It speaks HTTP on a port of its own and fails the test on anything that the contract does not foresee.
+"""
+
+import hashlib
+import json
+import threading
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+API_KEY = "twin-key"
+UNKNOWN_KEY = {"code": "unauthorized", "message": {"fr": "clé inconnue", "en": "unknown key"}}
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class SignerTwin:
+    """``with SignerTwin() as twin``: ``twin.url``, ``twin.requests``, ``twin.answer_next(…)``."""
+
+    def __init__(self, first_index=1):
+        self.first_index = first_index
+        self.requests = []
+        self.unexpected = []
+        self.sealed = {}
+        self.dgi_status = "certified"
+        self._scripted = deque()
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer_next(self, status, body, headers=None):
+        """Script one answer; ``body`` is an object, raw bytes, or a function of the twin's own answer."""
+        self._scripted.append((status, body, headers or {}))
+
+    def problem_next(self, status, code, **members):
+        """Script one problem document (RFC 9457)."""
+        message = members.pop("message", {"fr": f"fr {code}", "en": f"en {code}"})
+        headers = members.pop("headers", {})
+        self.answer_next(status, {"status": status, "code": code, "message": message, **members}, headers)
+
+    def handle(self, method, path, headers, body):
+        with self._lock:
+            self.requests.append((method, path, body))
+            if path == "/health":
+                return 200, canonical({"status": "ok"}), {}
+            if headers.get("Authorization") != f"Bearer {API_KEY}":
+                return (
+                    401,
+                    canonical({"code": "unauthorized", "message": {"fr": "clé inconnue", "en": "unknown key"}}),
+                    {},
+                )
+            own_status, own = self._own_answer(method, path, body)
+            if not self._scripted:
+                return own_status, canonical(own), {}
+            status, scripted, extra = self._scripted.popleft()
+            scripted = scripted(own) if callable(scripted) else scripted
+            return status, scripted if isinstance(scripted, bytes) else canonical(scripted), extra
+
+    def _own_answer(self, method, path, body):
+        if method == "POST" and path == "/api/v1/invoices":
+            return self._seal(body)
+        if method == "GET" and path.startswith("/api/v1/invoices/"):
+            answer = self.sealed.get(path.rsplit("/", 1)[1])
+            return (200, self._with_dgi(answer)) if answer else (404, {"code": "not_found"})
+        if method == "GET" and path.startswith("/api/v1/outlets/"):
+            return self._outlet(path.rsplit("/", 1)[1])
+        self.unexpected.append((method, path))
+        return 404, {"code": "not_found"}
+
+    def _outlet(self, code):
+        if code != "KIN001":
+            return 404, {"code": "not_found", "message": {"fr": "inconnu", "en": "unknown"}}
+        return 200, {
+            "outlet_id": code, "name": "Twin", "nif": "A1234567B", "isf": "BON-DEM-01", "nim": "CD01000001-1",
+            "dgi": {"mode": "inline", "state": "ready"}, "head": None,
+        }  # fmt: skip
+
+    def _seal(self, body):
+        payload = json.loads(body)
+        if canonical(payload) != body:
+            self.unexpected.append(("payload not canonical", body))
+        digest = hashlib.sha256(body).hexdigest()
+        for answer in self.sealed.values():
+            if answer["document_id"] == payload["document_id"]:
+                if answer["payload_hash"] != digest:
+                    return 409, {"code": "document_conflict", "stored_hash": answer["payload_hash"]}
+                return 200, self._with_dgi(answer)
+        index = self.first_index + len(self.sealed)
+        number = f"BONO-{payload['outlet_id']}-01-{index:09d}"
+        self.sealed[number] = {
+            "document_id": payload["document_id"], "fiscal_number": number, "fiscal_authority_id": "BONO-TWIN",
+            "auth_code": f"auth{index}", "short_code": f"7K3M-9QXD-{index:04d}",
+            "timestamp": "2026-11-21T08:30:01.123Z", "qr_payload": f"{self.url.upper()}/V/ABC{index}",
+            "verification_url": f"{self.url}/verify/{number}", "payload_hash": digest, "key_id": "0123456789abcdef",
+            "ledger": {"epoch": 1, "index": index, "previous_hash": "0" * 64, "entry_hash": "1" * 64},
+        }  # fmt: skip
+        return 201, self._with_dgi(self.sealed[number])
+
+    def _with_dgi(self, answer):
+        certified = self.dgi_status == "certified"
+        index = answer["ledger"]["index"]
+        elements = {
+            "code": f"TEST{index:020d}", "counters": f"{index}/{index} FV", "time": "2026-11-21T09:30:01+01:00",
+            "qr": f"RDCDEF01;CD01000001-1;TEST{index:020d};A1234567B;20261121093001",
+        }  # fmt: skip
+        error = {"code": "12", "message": "Avoir supérieur à l'original"} if self.dgi_status == "rejected" else None
+        return {
+            **answer,
+            "dgi": {
+                "mode": "inline", "status": self.dgi_status, "nim": "CD01000001-1", "isf": "BON-DEM-01",
+                **(elements if certified else dict.fromkeys(elements)), "error": error,
+            },
+        }  # fmt: skip
+
+
+def _handler(twin):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            status, body, headers = twin.handle(self.command, self.path, self.headers, self.rfile.read(length))
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers, "Content-Length": len(body)}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = _answer  # noqa: N815
+
+        def log_message(self, *args):
+            """Quiet: the requests are in ``twin.requests``."""
+
+    return Handler

@@ -1,0 +1,103 @@
+import psycopg2
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import FiscalCase, fiscal_user
+from .signer_twin import API_KEY
+
+
+@tagged("post_install", "-at_install")
+class TestCompaniesAndOutlets(FiscalCase):
+    def test_a_company_sees_and_seals_its_own_documents_only(self):
+        move = self.post()
+        other = self._make_company("Autre SARL", "Z7654321Y")
+        foreign = self.env["bonopay.outlet"].create({"name": "Autre", "code": "LUB001", "company_id": other.id})
+        stranger = fiscal_user(
+            self.env, "bp_other", "bonopay_fiscal.group_fiscal_manager,account.group_account_manager", other
+        )
+        env = self.env(user=stranger, context={})
+        self.assertFalse(env["bonopay.seal"].search([]))
+        self.assertEqual(env["bonopay.outlet"].search([]), foreign)
+        for record in (move.bonopay_seal_id, self.outlet):
+            with self.assertRaises(AccessError):
+                record.with_env(env).read(["display_name"])
+        with self.assertRaises(UserError):
+            self._sales_journal(other).bonopay_outlet_id = self.outlet
+        with self.assertRaises(AccessError):
+            env["bonopay.connection.test"]._open(self.company.with_env(env))
+
+    def test_same_code_in_two_companies_but_not_in_one(self):
+        other = self._make_company("Autre SARL", "Z7654321Y")
+        self.env["bonopay.outlet"].create({"name": "Autre", "code": "KIN001", "company_id": other.id})
+        with mute_logger("odoo.sql_db"), self.assertRaises(psycopg2.errors.UniqueViolation):
+            self.env["bonopay.outlet"].create({"name": "Double", "code": "KIN001"})
+
+    def test_code_has_the_form_of_the_contract(self):
+        for code in ("kin001", "AB", "KIN-01", "A" * 13, "KIN 1"):
+            with mute_logger("odoo.sql_db"), self.assertRaises(psycopg2.errors.CheckViolation):
+                self.env["bonopay.outlet"].create({"name": "x", "code": code})
+
+    def test_code_and_company_are_fixed_once_used(self):
+        self.outlet.code = "KIN009"
+        self.outlet.code = "KIN001"
+        self.post()
+        with self.assertRaises(UserError):
+            self.outlet.code = "KIN002"
+        with self.assertRaises(UserError):
+            self.outlet.unlink()
+        self.outlet.write({"code": "KIN001", "name": "Nouveau nom"})
+        self.outlet.active = False
+
+    def test_only_sales_journals_have_an_outlet(self):
+        bank = self.env["account.journal"].search(
+            [("company_id", "=", self.company.id), ("type", "=", "bank")], limit=1
+        )
+        with mute_logger("odoo.sql_db"), self.assertRaises(psycopg2.errors.CheckViolation):
+            bank.bonopay_outlet_id = self.outlet
+            self.env.flush_all()
+
+    def _checks(self):
+        action = self.env["bonopay.connection.test"]._open(self.company)
+        test = self.env["bonopay.connection.test"].browse(action["res_id"])
+        return test, {check.name: check.passed for check in test.check_ids}
+
+    def test_connection_test_is_green_and_fills_the_outlet(self):
+        test, checks = self._checks()
+        self.assertTrue(test.passed, checks)
+        self.assertEqual(
+            (self.outlet.nim, self.outlet.isf, self.outlet.dgi_mode), ("CD01000001-1", "BON-DEM-01", "inline")
+        )
+
+    def test_connection_test_names_each_fault(self):
+        self.company.vat = "Z9999999Z"
+        self.journal.bonopay_outlet_id = False
+        _test, checks = self._checks()
+        red = [name for name, passed in checks.items() if not passed]
+        self.assertEqual(red, ["NIF of the company equals the signer's", "Outlet KIN001 has a sales journal"])
+        down = {"mode": "inline", "state": "unreachable", "detail": "timeout"}
+        self.twin.answer_next(200, lambda own: {**own, "dgi": down})
+        self.assertFalse(self._checks()[1]["DGI device of KIN001 ready"])
+        self.outlet.code = "KIN777"
+        self.assertFalse(self._checks()[1]["Outlet KIN777 known to the signer"])
+        self.company.bonopay_configure(self.twin.url, "wrong")
+        self.assertFalse(self._checks()[1]["API key accepted"])
+        self.company.bonopay_configure("http://127.0.0.1:9", API_KEY)
+        self.assertFalse(self._checks()[1]["Signer reachable"])
+        self.company.bonopay_configure("http://127.0.0.1:9", "")
+        self.assertEqual(self._checks()[1], {"Address and API key": False})
+
+    def test_salesperson_without_seal_rights_still_reads_invoices(self):
+        move = self.post()
+        user = fiscal_user(self.env, "bp_sales", "base.group_user", self.company)
+        self.env["ir.model.access"].create(
+            {
+                "name": "read moves", "model_id": self.env.ref("account.model_account_move").id, "perm_read": True,
+                "group_id": self.env.ref("base.group_user").id,
+            }
+        )  # fmt: skip
+        self.assertEqual(move.with_user(user).bonopay_state, "certified")
+        self.assertEqual(
+            self.env["account.move"].with_user(user).search([("bonopay_state", "=", "certified")], limit=1), move
+        )

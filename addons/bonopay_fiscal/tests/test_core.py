@@ -1,0 +1,14 @@
+import doctest
+
+from odoo.tests import BaseCase, tagged
+
+from ..core import arithmetic, payload, retry, secret
+
+
+@tagged("standard", "at_install")
+class TestCoreDoctests(BaseCase):
+    def test_examples_in_the_pure_modules_hold(self):
+        for module in (arithmetic, payload, retry, secret):
+            result = doctest.testmod(module)
+            self.assertGreater(result.attempted, 0, module.__name__)
+            self.assertEqual(result.failed, 0, module.__name__)

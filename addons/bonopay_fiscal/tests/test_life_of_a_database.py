@@ -1,0 +1,52 @@
+import ast
+from pathlib import Path
+
+from odoo.modules.neutralize import get_neutralization_queries
+from odoo.tests import tagged
+from odoo.tools import convert_file
+
+from .common import FiscalCase
+
+ROOT = Path(__file__).parents[1]
+
+
+@tagged("post_install", "-at_install")
+class TestLifeOfADatabase(FiscalCase):
+    def test_neutralised_copy_cannot_reach_the_signer_and_still_posts(self):
+        sealed = self.post()
+        self.outlet.test_mode = False
+        self.env.flush_all()
+        for query in get_neutralization_queries(["bonopay_fiscal"]):
+            self.env.cr.execute(query)
+        self.env.invalidate_all(flush=False)
+        self.assertFalse(self.company.bonopay_key_set)
+        self.assertEqual(self.company.bonopay_signer_url, "http://127.0.0.1:9")
+        self.assertTrue(self.outlet.test_mode)
+        requests = len(self.twin.requests)
+        move = self.post()
+        self.assertEqual((move.state, move.bonopay_state), ("posted", "to_seal"))
+        self.assertTrue(move.bonopay_seal_id.test_mode)
+        self.assertEqual(len(self.twin.requests), requests)
+        self.assertEqual(sealed.bonopay_state, "certified", "history stays readable")
+
+    def test_upgrade_keeps_what_people_set_and_what_was_sealed(self):
+        move = self.post()
+        self.env.flush_all()
+        self.env.cr.execute("SELECT to_jsonb(s) FROM bonopay_seal s WHERE id = %s", [move.bonopay_seal_id.id])
+        before = self.env.cr.fetchone()
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("bonopay_fiscal.read_timeout", "7")
+        cron = self.env.ref("bonopay_fiscal.ir_cron_send")
+        cron.interval_number = 3
+        manifest = ast.literal_eval((ROOT / "__manifest__.py").read_text())
+        for path in manifest["data"]:
+            convert_file(self.env, "bonopay_fiscal", path, {}, mode="update", noupdate=False)
+        self.env["account.chart.template"]._bonopay_upgrade_companies()
+        self.env.flush_all()
+        self.env.cr.execute("SELECT to_jsonb(s) FROM bonopay_seal s WHERE id = %s", [move.bonopay_seal_id.id])
+        self.assertEqual(self.env.cr.fetchone(), before)
+        self.assertTrue(self.company.bonopay_key_set)
+        self.assertEqual(parameters.get_param("bonopay_fiscal.read_timeout"), "7")
+        self.assertEqual(cron.interval_number, 3)
+        self.assertEqual(self.journal.bonopay_outlet_id, self.outlet)
+        self.assertEqual(self.tax_b.bonopay_group, "B")

@@ -1,0 +1,92 @@
+import json
+
+from odoo import Command
+from odoo.tests import tagged
+
+from .common import FiscalCase, live_signer
+
+
+@tagged("post_install", "-at_install", "bonopay_live")
+class TestLiveSigner(FiscalCase):
+    """The same invoices at a real signer: its rules, its arithmetic and its answers, not a twin's."""
+
+    @classmethod
+    def setUpClass(cls):
+        url, key, outlet = live_signer()
+        super().setUpClass()
+        cls.outlet.code = outlet
+        cls.company.bonopay_configure(url, key)
+        answer = cls.company._bonopay_connect().outlet(outlet).body
+        cls.company.vat = answer.get("merchant_nif") or answer["nif"]
+
+    def post_certified(self, move):
+        self.post(move)
+        seal = move.bonopay_seal_id
+        self.assertEqual(seal.state, "certified", seal.last_error_message)
+        return seal
+
+    def test_signer_accepts_invoices_of_every_kind_that_odoo_makes(self):
+        embassy = self.env["res.partner"].create(
+            {"name": "Ambassade", "bonopay_client_type": "AO", "bonopay_exemption_reference": "EXO/1"}
+        )
+        for partner in (self.client, self.walk_in, embassy):
+            self.post_certified(self.draft(self.line(quantity=1.5, discount=12.5), partner_id=partner.id))
+        export = Command.set(self.tax("tva_export_0").ids)
+        self.assertEqual(self.post_certified(self.draft(self.line(tax_ids=[export]))).document_type, "EV")
+        included = self.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
+        lines = [self.line(price_unit=9.99, quantity=1, tax_ids=[Command.set(included.ids)])] * 3
+        seal = self.post_certified(self.draft(*lines))
+        self.assertEqual(json.loads(seal.payload)["totals"]["tax"], "4.13")
+
+    def test_every_tax_group_of_the_chart_is_accepted(self):
+        domain = [("company_id", "=", self.company.id), ("type_tax_use", "=", "sale")]
+        taxes = self.env["account.tax"].with_context(active_test=False).search(domain)
+        taxes.active = True
+        for tax in taxes:
+            line = self.line(
+                self.env["product.product"], name="Article", price_unit=100, tax_ids=[Command.set(tax.ids)]
+            )
+            with self.subTest(group=tax.bonopay_group):
+                self.post_certified(self.draft(line))
+
+    def test_credit_note_of_a_certified_invoice(self):
+        original = self.draft(self.line(quantity=2))
+        self.post_certified(original)
+        refund = original._reverse_moves([{"bonopay_credit_nature": "RAM"}])
+        refund.invoice_line_ids.quantity = 1
+        self.assertEqual(self.post_certified(refund).document_type, "FA")
+
+    def test_same_document_again_is_the_same_seal(self):
+        move = self.draft()
+        seal = self.post_certified(move)
+        with self.company._bonopay_connect() as connection:
+            again = connection.seal(seal.payload.encode(), seal.document_id, seal.payload_hash)
+        self.assertEqual(again.body["fiscal_number"], seal.fiscal_number)
+
+    def test_refusal_is_shown_and_corrected(self):
+        wrong = self.tax_b.copy({"name": "18 %", "amount": 18})
+        move = self.draft(self.line(tax_ids=[Command.set(wrong.ids)]))
+        self.post(move)
+        refused = move.bonopay_seal_id
+        self.assertEqual(refused.state, "invalid")
+        self.assertIn("16", refused.last_error_message)
+        self.assertEqual(move.state, "posted")
+        move.action_bonopay_correct()
+        self.assertEqual(move.state, "draft")
+        move.invoice_line_ids.tax_ids = self.tax_b
+        corrected = self.post_certified(move)
+        self.assertNotEqual(corrected.document_id, refused.document_id)
+        self.assertTrue(refused.superseded)
+
+    def test_outlet_of_another_taxpayer_waits_and_says_why(self):
+        self.company.vat = "Z0000000Z"
+        move = self.draft()
+        self.post(move)
+        self.assertEqual((move.state, move.bonopay_state), ("posted", "to_seal"))
+        self.assertEqual(move.bonopay_seal_id.last_error_code, "forbidden")
+        self.assertTrue(move.bonopay_message)
+
+    def test_connection_test_is_green(self):
+        action = self.env["bonopay.connection.test"]._open(self.company)
+        test = self.env["bonopay.connection.test"].browse(action["res_id"])
+        self.assertTrue(test.passed, test.check_ids.mapped(lambda check: (check.name, check.passed, check.advice)))

@@ -1,0 +1,1 @@
+from . import account_move_reversal, bonopay_connection_test

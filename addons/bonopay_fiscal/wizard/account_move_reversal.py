@@ -1,0 +1,19 @@
+from odoo import api, fields, models
+
+from ..core import dgi
+
+
+class AccountMoveReversal(models.TransientModel):
+    _inherit = "account.move.reversal"
+
+    bonopay_required = fields.Boolean("Sealed on posting", compute="_compute_bonopay_required")
+    bonopay_credit_nature = fields.Selection(list(dgi.CREDIT_NATURES.items()), "Nature of the credit note")
+
+    @api.depends("move_ids")
+    def _compute_bonopay_required(self):
+        for wizard in self:
+            wizard.bonopay_required = any(wizard.move_ids.mapped("bonopay_required"))
+
+    def _prepare_default_reversal(self, move):
+        # EXTENDS 'account'
+        return {**super()._prepare_default_reversal(move), "bonopay_credit_nature": self.bonopay_credit_nature}
