@@ -1,0 +1,1 @@
+"""Benchmarks, run by `./bonopay bench NAME`; figures go into docs/performance.md."""
