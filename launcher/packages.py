@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.config import ADDONS, CHECKOUT, REQUIREMENTS, Home
-from launcher.console import LauncherError, step
+from launcher.console import LauncherError, say, step
 from launcher.shell import output_of, run
 
 RUNTIME_PACKAGES = (
@@ -61,7 +61,8 @@ def _install_debian_packages(home: Home, names: Sequence[str]) -> None:
         raise LauncherError(
             "This machine has no apt-get.", f"Install by hand what the launcher needs: {' '.join(missing)}"
         )
-    with step(f"Installing {len(missing)} Debian packages: {' '.join(missing)}"):
+    say(f"  Debian packages: {' '.join(missing)}")
+    with step(f"Installing {len(missing)} Debian packages"):
         if "postgresql" in missing:
             _forbid_default_cluster(home)
         environment = {"DEBIAN_FRONTEND": "noninteractive"}
