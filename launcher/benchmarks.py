@@ -4,10 +4,10 @@ A benchmark's last line is `NAME key=value …` with plain numbers.
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from launcher.config import CHECKOUT, Home
-from launcher.console import LauncherError, step
+from launcher.console import LauncherError, say, step
 from launcher.instance import throwaway_instance
 from launcher.packages import install_runtime, install_test_tools
 from launcher.shell import environment
@@ -26,8 +26,22 @@ def run_benchmark(home: Home, arguments: Sequence[str]) -> int:
     try:
         variables = prepare_end_to_end(instance)
         command = [str(home.python("tests")), "-m", f"tests.benchmarks.{arguments[0]}", *arguments[1:]]
-        exit_code = subprocess.run(command, env=environment(variables), cwd=CHECKOUT).returncode
+        exit_code, result = _run(command, variables)
     finally:
         with step("Removing what the benchmark made"):
             instance.remove()
+    say(result)
     return exit_code
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code and last line; what comes before that line is shown as it appears."""
+    process = subprocess.Popen(
+        command, env=environment(variables), cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    last = ""
+    for line in process.stdout or ():
+        if last:
+            say(last)
+        last = line.rstrip("\n")
+    return process.wait(), last
