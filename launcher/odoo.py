@@ -17,7 +17,7 @@ from launcher.shell import run
 
 BASE_DATABASE = "odoo_base"
 BASE_MODULES = "account,l10n_cd"
-BASE_OPTIONS = ("--with-demo", "--load-language", "fr_FR")
+BASE_OPTIONS = ("--with-demo", "--load-language", "fr_FR,en_US")
 
 
 class Odoo:

@@ -32,7 +32,7 @@ RUNTIME_PACKAGES = (
     "softhsm2",
     "wkhtmltopdf",
 )
-TEST_PACKAGES = ("chromium", "gettext", "poppler-utils")
+TEST_PACKAGES = ("chromium", "libatomic1", "poppler-utils")
 
 
 def install_runtime(home: Home) -> None:
