@@ -21,10 +21,17 @@ class DeviceError(Exception):
 
 
 class Refused(DeviceError):
-    def __init__(self, code: str, words: str) -> None:
+    """The request was refused.
+
+    ``is_verdict``: in the device's own words. Otherwise something on the way refused it (a gateway, a proxy), which says
+    nothing about the document.
+    """
+
+    def __init__(self, code: str, words: str, is_verdict: bool = True) -> None:
         super().__init__(f"{code}: {words}")
         self.code = code
         self.words = words
+        self.is_verdict = is_verdict
 
 
 class Unreachable(DeviceError):

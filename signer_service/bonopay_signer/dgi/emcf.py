@@ -136,7 +136,7 @@ def _judge(response: httpx.Response) -> Any:
     if status >= 500:
         raise UnknownOutcome(f"the DGI answers HTTP {status}")
     if status >= 400:
-        raise Refused(f"HTTP {status}", response.text[:500])
+        raise Refused(f"HTTP {status}", response.text[:500], is_verdict=False)
     return answer
 
 

@@ -126,13 +126,15 @@ class Settlement:
 
     async def _confirm(self, sealed: Sealed, uid: str) -> None:
         """Confirm and chain the verdict. Raises Unreachable, or UnknownOutcome: also for "unknown uid", which may mean
-        that an earlier confirmation had its effect."""
+        that an earlier confirmation had its effect, and for a refusal that is not the DGI's own."""
         total, tax = Decimal(sealed.invoice.totals.total), Decimal(sealed.invoice.totals.tax)
         try:
             elements = await sealed.device.confirm(sealed.number, uid, total, tax)
         except Refused as refusal:
             if refusal.code == UID_UNKNOWN:
                 raise UnknownOutcome(f"the DGI no longer waits for {uid}") from refusal
+            if not refusal.is_verdict:
+                raise UnknownOutcome(f"something other than the DGI refused the confirmation: {refusal}") from refusal
             await cancel_quietly(sealed.device, sealed.number, uid)
             await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
         else:

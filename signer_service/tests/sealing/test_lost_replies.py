@@ -76,6 +76,13 @@ def test_refusal_of_the_confirmation_is_a_chained_rejection_and_fixed_for_ever(s
     assert stand.verify(outlet).returncode == 0
 
 
+def test_gateway_s_refusal_of_the_confirmation_is_no_verdict_of_the_dgi(stand: Stand) -> None:
+    outlet = stand.outlet()
+    stand.relay.fail_on_the_way("confirm", 400)
+    assert _reply(stand, outlet)["dgi"]["status"] == "certified"
+    stand.assert_sound(outlet, 1)
+
+
 def test_unknown_uid_at_confirm_is_asked_about_not_taken_as_a_refusal(stand: Stand) -> None:
     outlet = stand.outlet()
     # The DGI certified, but the answer that arrives is "unknown uid", as to a repeated confirmation.

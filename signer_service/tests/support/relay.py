@@ -45,6 +45,7 @@ class Relay:
         self._holds: dict[tuple[str, str], Hold] = {}
         self._drops: Counter[tuple[str, str]] = Counter()
         self._changes: dict[str, Change] = {}
+        self._gateway_errors: dict[str, list[int]] = {}
         self.seen: list[tuple[str, bytes]] = []
         self.prepared: list[tuple[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -68,6 +69,10 @@ class Relay:
         """Answer something else from now on."""
         self._changes[step] = change
 
+    def fail_on_the_way(self, step: str, *statuses: int) -> None:
+        """Answer the next requests of that step as a gateway would, with these statuses; the sandbox sees nothing."""
+        self._gateway_errors[step] = list(statuses)
+
     def steps(self) -> list[str]:
         return [step for step, _ in self.seen]
 
@@ -78,6 +83,7 @@ class Relay:
         self._holds.clear()
         self._drops.clear()
         self._changes.clear()
+        self._gateway_errors.clear()
 
     def close(self) -> None:
         self.calm()
@@ -98,6 +104,8 @@ class Relay:
         self.seen.append((step, body))
         if self._disturbed(step, "before"):
             return None
+        if self._gateway_errors.get(step):
+            return self._gateway_errors[step].pop(0), b'{"title": "refused by the gateway"}'
         kept = {name: value for name, value in headers.items() if name.lower() in ("authorization", "content-type")}
         answer = self._client.request(method, self._target + path, headers=kept, content=body)
         content = answer.content
