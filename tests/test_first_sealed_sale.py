@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,10 @@ from launcher.demo import ACCOUNTANT, seal_of
 from tests import paper
 from tests.conftest import Suite
 from tests.odoo_web import Line, OdooPage
+from tests.signer_api import SignerApi
 
 CUSTOMER = "Client Entreprise"
 LINES = (Line("Riz", "2"), Line("Livraison", "1"))
-
-
-def _get_json(url: str) -> dict:
-    with urllib.request.urlopen(url, timeout=10) as response:
-        return json.load(response)
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +76,10 @@ def test_the_paper_carries_what_was_sealed(sale) -> None:
 
 
 def test_openssl_verifies_the_signature_from_the_published_key_alone(suite: Suite, sale) -> None:
-    document = _sealed_document(suite, sale["seal"]["fiscal_number"])
+    document = SignerApi.of(suite.instance).invoice(sale["seal"]["fiscal_number"])
     [key] = [
         key
-        for key in _get_json(f"{suite.instance.signer.url}/.well-known/fiscal-keys.json")["keys"]
+        for key in SignerApi(suite.instance.signer.url).get("/.well-known/fiscal-keys.json")["keys"]
         if key["kid"] == document["key_id"]
     ]
     statement = _canonical(document["statement"])
@@ -100,7 +95,7 @@ def test_openssl_verifies_the_signature_from_the_published_key_alone(suite: Suit
 
 
 def test_what_odoo_froze_is_what_the_signer_sealed_to_the_byte(suite: Suite, sale) -> None:
-    document = _sealed_document(suite, sale["seal"]["fiscal_number"])
+    document = SignerApi.of(suite.instance).invoice(sale["seal"]["fiscal_number"])
     frozen = sale["seal"]["payload"].encode()
     assert _canonical(document["payload"]) == frozen
     assert document["payload_hash"] == hashlib.sha256(frozen).hexdigest()
@@ -118,17 +113,10 @@ def test_the_qr_opens_a_page_that_verifies_the_invoice(sale, browser: Browser) -
 
 
 def test_verification_by_number_and_short_code(suite: Suite, sale) -> None:
-    base = f"{suite.instance.signer.url}/api/v1/verify/{sale['seal']['fiscal_number']}"
-    assert _get_json(f"{base}?code={sale['seal']['short_code']}")["result"] == "verified"
-
-
-def _sealed_document(suite: Suite, fiscal_number: str) -> dict:
-    signer = suite.instance.signer
-    request = urllib.request.Request(
-        f"{signer.url}/api/v1/invoices/{fiscal_number}", headers={"Authorization": f"Bearer {signer.api_key()}"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return json.load(response)
+    public = SignerApi(suite.instance.signer.url)
+    path = f"/api/v1/verify/{sale['seal']['fiscal_number']}"
+    assert public.get(f"{path}?code={sale['seal']['short_code']}")["result"] == "verified"
+    assert public.get(f"{path}?code=0000-0000-0000")["result"] == "not_found"
 
 
 def _canonical(value: object) -> bytes:

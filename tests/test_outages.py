@@ -1,16 +1,17 @@
 """The signer is down: nothing posted is lost or undone, and it is sealed when the signer returns."""
 
-import json
 import time
 import urllib.error
-import urllib.request
+from pathlib import Path
 
 import pytest
 
 from launcher.console import LauncherError
 from launcher.demo import draft_invoice, seal_of
 from launcher.odoo import Session
+from tests import paper
 from tests.conftest import Suite
+from tests.signer_api import OUTLET, SignerApi
 
 RECOVERY = 120  # seconds; the cron comes every minute
 
@@ -39,14 +40,19 @@ def _wait_for_state(session: Session, invoice: int, state: str) -> dict:
     raise AssertionError(f"still {seal['state']} after {RECOVERY} s")
 
 
-def test_signer_down_the_invoice_posts_waits_and_is_sealed_by_the_cron(suite: Suite, signer_down) -> None:
+def test_signer_down_the_invoice_posts_waits_and_is_sealed_by_the_cron(
+    suite: Suite, signer_down, tmp_path: Path
+) -> None:
     session = suite.accountant
     invoices = [_post(session) for _ in range(2)]
     for invoice in invoices:
         [move] = session.call("account.move", "read", [invoice], ["state", "bonopay_state"])
         assert (move["state"], move["bonopay_state"]) == ("posted", "to_seal")
-    pdf = session.get(f"/report/pdf/account.report_invoice/{invoices[0]}")
-    assert pdf.startswith(b"%PDF")
+    slip = session.get(f"/report/pdf/account.report_invoice/{invoices[0]}")
+    printed = paper.text(slip, tmp_path)
+    assert "BON PROVISOIRE" in printed
+    assert "FACTURE DE VENTE" not in printed
+    assert not paper.qr_codes(slip, tmp_path)
     signer_down.start()
     numbers = [_wait_for_state(session, invoice, "certified")["fiscal_number"] for invoice in invoices]
     assert len(set(numbers)) == 2
@@ -57,7 +63,7 @@ def test_a_copied_and_neutralised_database_leaves_the_ledger_alone(suite: Suite)
     odoo, copy = suite.instance.odoo, "bonopay_e2e_copy"
     session = suite.accountant
     certified = _post(session)
-    before = _head(suite)
+    before = SignerApi.of(suite.instance).head()
     odoo.service.stop()
     odoo.create_database(copy, template=suite.database)
     try:
@@ -68,7 +74,7 @@ def test_a_copied_and_neutralised_database_leaves_the_ledger_alone(suite: Suite)
         invoice = _post(in_copy)
         assert seal_of(in_copy, invoice)["state"] == "to_seal"
         assert seal_of(in_copy, certified)["state"] == "certified", "history stays readable"
-        assert _head(suite) == before
+        assert SignerApi.of(suite.instance).head() == before
     finally:
         odoo.service.stop()
         odoo.drop_database(copy)
@@ -78,11 +84,8 @@ def test_a_copied_and_neutralised_database_leaves_the_ledger_alone(suite: Suite)
 
 
 def test_a_wrong_key_is_told_and_changes_nothing(suite: Suite) -> None:
-    request = urllib.request.Request(
-        f"{suite.instance.signer.url}/api/v1/outlets/KIN001", headers={"Authorization": "Bearer bp_nobody_nothing"}
-    )
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
+        SignerApi(suite.instance.signer.url, "bp_nobody_nothing").get(f"/api/v1/outlets/{OUTLET}")
     assert caught.value.code == 401
 
 
@@ -96,12 +99,3 @@ def test_a_refused_posting_says_field_and_way_out_and_leaves_the_draft(suite: Su
     assert "prix" in str(caught.value).lower()
     [move] = session.call("account.move", "read", [invoice], ["state"])
     assert move["state"] == "draft"
-
-
-def _head(suite: Suite) -> dict:
-    signer = suite.instance.signer
-    request = urllib.request.Request(
-        f"{signer.url}/api/v1/outlets/KIN001", headers={"Authorization": f"Bearer {signer.api_key()}"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return json.load(response)["head"]

@@ -3,26 +3,20 @@
 One outlet, the DGI sandbox on the same machine. Every answer is a certified invoice; numbers must come out unbroken.
 """
 
-import json
 import statistics
 import threading
 import time
-import urllib.request
-import uuid
-from pathlib import Path
 
-from launcher.instance import DEMO_MERCHANT
-from launcher.signer import Signer
 from tests.conftest import described_instance
+from tests.signer_api import SignerApi, demo_payload
 
 ONE_BY_ONE = 200
 CLIENTS, EACH = 8, 40
-VECTORS = Path(__file__).parent.parent / "vectors" / "payloads.json"
 
 
 def main() -> None:
-    signer = described_instance().signer
-    template = _template()
+    signer = SignerApi.of(described_instance())
+    template = demo_payload()
     for _ in range(20):
         _seal(signer, template)
     latencies = sorted(_timed(signer, template) for _ in range(ONE_BY_ONE))
@@ -34,31 +28,20 @@ def main() -> None:
     print(f"seal p50_ms={p50:.1f} p95_ms={p95:.1f} per_s={1000 / statistics.mean(latencies):.0f} per_s_8={rate:.0f}")
 
 
-def _template() -> dict:
-    """The first published payload, for the demo merchant's outlet."""
-    vectors = json.loads(VECTORS.read_text())
-    payload = vectors["vectors"][0]["payload"]
-    return {**payload, "merchant_nif": DEMO_MERCHANT["nif"], "outlet_id": DEMO_MERCHANT["outlet"]}
-
-
-def _seal(signer: Signer, template: dict) -> str:
+def _seal(signer: SignerApi, payload: dict) -> str:
     """The fiscal number of a new, certified document."""
-    body = json.dumps({**template, "document_id": str(uuid.uuid4())}).encode()
-    headers = {"Authorization": f"Bearer {signer.api_key()}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"{signer.url}/api/v1/invoices", data=body, headers=headers)
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.load(response)
+    answer = signer.seal(payload)
     assert answer["dgi"]["status"] == "certified", answer["dgi"]
     return answer["fiscal_number"]
 
 
-def _timed(signer: Signer, template: dict) -> float:
+def _timed(signer: SignerApi, template: dict) -> float:
     started = time.perf_counter()
     _seal(signer, template)
     return (time.perf_counter() - started) * 1000
 
 
-def _in_parallel(signer: Signer, template: dict) -> list[str]:
+def _in_parallel(signer: SignerApi, template: dict) -> list[str]:
     numbers: list[str] = []
 
     def client() -> None:
