@@ -27,6 +27,8 @@ LEVY_GROUPS = frozenset("LN")
 #: The group whose lines are VAT as a whole (SFE §1.14, §1.5.8).
 SPECIFIC_VAT_GROUP = "N"
 EXPORT_GROUP = "E"
+#: Groups that bear VAT: an export, which is zero-rated, takes none of them.
+VAT_GROUPS = frozenset("BCFGNOP")
 
 #: Invoice types (SFE §1.7).
 INVOICE_TYPES = {

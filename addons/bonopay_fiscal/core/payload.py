@@ -165,12 +165,17 @@ def clean_text(value: object) -> str | None:
 
     >>> clean_text("  Riz\\n25 kg\\x00 ")
     'Riz 25 kg'
-    >>> clean_text("\\t") is None
+    >>> clean_text("\\t\\ufdd0\\uffff") is None
     True
     """
-    raw = str(value or "")
-    visible = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in raw)
+    visible = "".join(" " if _is_control(char) else char for char in str(value or ""))
     return " ".join(visible.split())[:TEXT_LIMIT].rstrip() or None
+
+
+def _is_control(char: str) -> bool:
+    """Control characters, line separators, and the noncharacters that RFC 7493 forbids."""
+    point = ord(char)
+    return unicodedata.category(char) in ("Cc", "Zl", "Zp") or point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
 
 
 def percent(value: Decimal) -> str:

@@ -12,6 +12,7 @@ from . import (
     bonopay_seal,
     bonopay_seal_message,
     bonopay_seal_outbox,
+    ir_attachment,
     ir_module_module,
     product_template,
     res_company,

@@ -10,6 +10,7 @@ class AccountJournal(models.Model):
         check_company=True,
         copy=False,
         index="btree_not_null",
+        tracking=True,
         help="Invoices of this journal are sealed and normalised under this outlet.",
     )
 

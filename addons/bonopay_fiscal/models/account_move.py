@@ -38,8 +38,13 @@ class AccountMove(models.Model):
         "DEF/DGI code", compute="_compute_bonopay_seal", search="_search_bonopay_dgi_code", compute_sudo=True
     )
     bonopay_sealed_at = fields.Datetime("Sealed on", compute="_compute_bonopay_seal", compute_sudo=True)
-    bonopay_message = fields.Text("Reason", compute="_compute_bonopay_seal", compute_sudo=True)
-    bonopay_next_attempt_at = fields.Datetime("Next attempt", compute="_compute_bonopay_seal", compute_sudo=True)
+    # the reason tells how the server is set up: not for the portal
+    bonopay_message = fields.Text(
+        "Reason", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
+    )
+    bonopay_next_attempt_at = fields.Datetime(
+        "Next attempt", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
+    )
     bonopay_locked = fields.Boolean("Handed to the signer", compute="_compute_bonopay_seal", compute_sudo=True)
     bonopay_required = fields.Boolean(
         "Sealed on posting",
@@ -161,7 +166,7 @@ class AccountMove(models.Model):
 
     def action_bonopay_seal_now(self):
         """Send the waiting documents at once, or ask again for those whose outcome is open."""
-        self.check_access("read")
+        self.check_access("write")  # who may only read, on the portal or as an auditor, sends nothing
         self._bonopay_live_seals()._retry_now()
 
     def action_bonopay_open_seal(self):

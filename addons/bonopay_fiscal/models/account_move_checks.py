@@ -7,9 +7,11 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ..core import dgi, payload
-from ..core.arithmetic import exact, round2, round_quantity
+from ..core.arithmetic import CENT, exact, round2, round_quantity
 
 _NIF = re.compile(r"[A-Z0-9]{5,20}")
+#: How much of a price the rounding of the unit price to centimes (SFE §1.5.2) may take or add unasked.
+ROUNDING_TOLERANCE = Decimal("0.01")
 
 
 class Fault(NamedTuple):
@@ -32,10 +34,14 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         # EXTENDS 'account'
-        fiscal = self._bonopay_to_post(soft)
-        fiscal._bonopay_demand_no_fault()
-        posted = super()._post(soft)
-        seals = self.env["bonopay.seal"]._freeze(posted & fiscal)
+        checked = self._bonopay_to_post(soft)
+        checked._bonopay_demand_no_fault()
+        posted = super(AccountMove, self._bonopay_issuing())._post(soft).with_env(self.env)
+        fiscal = posted.filtered("bonopay_required")
+        # an invoice without date gets today's: it may be posted although its accounting date seemed to lie ahead
+        (fiscal - checked)._bonopay_demand_no_fault()
+        fiscal._detach_attachments()  # what was stored as the PDF of a draft is not the invoice
+        seals = self.env["bonopay.seal"]._freeze(fiscal)
         seals._send_after_commit()
         return posted
 
@@ -105,6 +111,17 @@ class AccountMove(models.Model):
                 journal,
                 self.env._("The outlet of journal “%s” is archived. Choose another journal or outlet.", journal.name),
             )
+        elif journal.bonopay_outlet_id.company_id != company:
+            yield Fault(
+                "outlet.company",
+                journal,
+                self.env._(
+                    "The outlet of journal “%(journal)s” is not one of “%(company)s”. A branch sells under an outlet "
+                    "and a sales journal of its own.",
+                    journal=journal.name,
+                    company=company.name,
+                ),
+            )
         if not company.bonopay_signer_url:
             yield Fault(
                 "signer.missing",
@@ -161,7 +178,29 @@ class AccountMove(models.Model):
             )
 
     def _bonopay_check_document(self):
-        if self.currency_id.name != payload.CURRENCY or self.company_id.currency_id.name != payload.CURRENCY:
+        own = self.company_id.currency_id
+        if own.name != payload.CURRENCY:
+            yield Fault(
+                "company.currency",
+                self.company_id,
+                self.env._(
+                    "Company “%(company)s” keeps its accounts in %(currency)s: this version normalises the sales of "
+                    "companies that keep them in CDF.",
+                    company=self.company_id.name,
+                    currency=own.name,
+                ),
+            )
+        elif exact(own.rounding) != CENT:
+            yield Fault(
+                "company.decimals",
+                own,
+                self.env._(
+                    "Currency %s must be rounded to 0.01: the DGI counts in centimes. Correct its rounding factor "
+                    "under Invoicing ▸ Configuration ▸ Currencies.",
+                    own.name,
+                ),
+            )
+        elif self.currency_id != own:
             yield Fault(
                 "currency",
                 self,
@@ -178,6 +217,16 @@ class AccountMove(models.Model):
                     "Invoice type %s does not suit this document: FA and EA are for credit notes only, and credit "
                     "notes are FA or EA.",
                     self.bonopay_invoice_type or "–",
+                ),
+            )
+        groups = set(self._bonopay_lines().tax_ids.flatten_taxes_hierarchy().mapped("bonopay_group"))
+        if self.bonopay_invoice_type in dgi.EXPORT_TYPES and groups & dgi.VAT_GROUPS:
+            yield Fault(
+                "type.export",
+                self,
+                self.env._(
+                    "An export (%s) bears no VAT: choose the tax for exports on every line, or another invoice type.",
+                    self.bonopay_invoice_type,
                 ),
             )
         if self.line_ids.filtered(lambda line: line.display_type in ("rounding", "epd")):
@@ -216,6 +265,16 @@ class AccountMove(models.Model):
                     "a rebate (RRR) has no original."
                 ),
             )
+        elif not self._bonopay_is_of_same_sale(original):
+            yield Fault(
+                "credit.other_sale",
+                original,
+                self.env._(
+                    "%s is no invoice of this customer: a credit note corrects an invoice of the same customer and "
+                    "company, never a credit note.",
+                    original.name,
+                ),
+            )
         elif (seal := original._bonopay_live_seals()).state != "certified" or not seal.dgi_code:
             yield Fault(
                 "credit.not_certified",
@@ -225,6 +284,13 @@ class AccountMove(models.Model):
                     original.name,
                 ),
             )
+
+    def _bonopay_is_of_same_sale(self, original):
+        return (
+            original.move_type in ("out_invoice", "out_receipt")
+            and original.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
+            and original.company_id == self.company_id
+        )
 
     def _bonopay_check_lines(self):
         lines = self._bonopay_lines()
@@ -265,7 +331,12 @@ class AccountMove(models.Model):
         discount = exact(line.discount or 0.0)
         probe = partial(payload.Line, "", "", "", "", tax_group="", rate=Decimal(0))
         if round_quantity(quantity) <= 0:
-            yield "line.quantity", self.env._("the quantity must be above zero; use a credit note to take back.")
+            yield (
+                "line.quantity",
+                self.env._(
+                    "the quantity must be above zero; goods taken back and advances to deduct are credit notes."
+                ),
+            )
         elif quantity != round_quantity(quantity):
             yield "line.quantity_decimals", self.env._("the quantity has more than three decimals.")
         elif probe(quantity=quantity, unit_price=price, discount=discount).net_price <= 0:
@@ -278,6 +349,21 @@ class AccountMove(models.Model):
             )
         elif probe(quantity=quantity, unit_price=price, discount=discount).amount <= 0:
             yield "line.amount", self.env._("the amount is rounded to zero. Raise the quantity or the price.")
+        else:
+            yield from self._bonopay_rounding_faults(price * (1 - discount / 100))
+
+    def _bonopay_rounding_faults(self, price):
+        """The law's unit price is in centimes: what is sold for a few of them each may not get dearer by it."""
+        if abs(round2(price) - price) > price * ROUNDING_TOLERANCE:
+            yield (
+                "line.price_decimals",
+                self.env._(
+                    "the unit price, %(price)s, would be rounded to %(rounded)s: sell in a larger unit, such as the "
+                    "hundred.",
+                    price=f"{price:f}",
+                    rounded=round2(price),
+                ),
+            )
 
     def _bonopay_item_faults(self, line):
         group = line.tax_ids.flatten_taxes_hierarchy()[:1].bonopay_group

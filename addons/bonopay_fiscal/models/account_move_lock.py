@@ -3,6 +3,11 @@ from odoo.exceptions import UserError
 
 from .account_move import READ_ONLY_FIELDS
 
+#: Proof that an invoice becomes posted by `_post`, which seals it. No remote call can put it into a context.
+_ISSUING = object()
+_ISSUING_KEY = "bonopay_issuing"
+#: Fields that can make an issued sale out of something else.
+ISSUING_FIELDS = frozenset({"state", "move_type", "company_id"})
 #: Fields of an invoice that say what was sealed. Payments, reconciliation, follow-up, attachments and notes stay free.
 LOCKED_FIELDS = frozenset(
     {
@@ -47,7 +52,30 @@ class AccountMove(models.Model):
         # EXTENDS 'account'
         vals = self._bonopay_without_seal_fields(vals)
         self._bonopay_demand_unlocked(vals)
-        return super().write(vals)
+        if not ISSUING_FIELDS & vals.keys() or self.env.context.get(_ISSUING_KEY) is _ISSUING:
+            return super().write(vals)
+        before = self._bonopay_issued()
+        res = super().write(vals)
+        (self._bonopay_issued() - before)._bonopay_refuse_issuing()
+        return res
+
+    def _bonopay_issued(self):
+        """The sales that count as issued, and so must have a seal."""
+        return self.filtered(lambda move: move.state == "posted" and move.bonopay_required)
+
+    def _bonopay_refuse_issuing(self):
+        if self:
+            raise UserError(
+                self.env._(
+                    "%s would be issued without being sealed. Create it as an invoice, and confirm it.",
+                    self[0]._bonopay_label(),
+                )
+            )
+
+    @api.private
+    def _bonopay_issuing(self):
+        """These moves, allowed to become posted: for `_post`, which seals them. Never hand the result to a caller."""
+        return self.with_context(**{_ISSUING_KEY: _ISSUING})
 
     # at_uninstall: a caller's context could otherwise claim to be an uninstallation
     @api.ondelete(at_uninstall=True)

@@ -7,20 +7,26 @@ class BonopayOutlet(models.Model):
 
     _name = "bonopay.outlet"
     _description = "Fiscal outlet"
+    _inherit = "mail.thread"
     _order = "company_id, code"
     _rec_names_search = ["code", "name"]
     _check_company_auto = True
 
     name = fields.Char(required=True)
     code = fields.Char(
-        required=True, copy=False, help="Identifier registered with the signer. It is part of every fiscal number."
+        required=True,
+        copy=False,
+        tracking=True,
+        help="Identifier registered with the signer. It is part of every fiscal number.",
     )
     company_id = fields.Many2one(
         "res.company", required=True, index=True, default=lambda self: self.env.company, ondelete="restrict"
     )
-    active = fields.Boolean(default=True)
+    active = fields.Boolean(default=True, tracking=True)
     test_mode = fields.Boolean(
-        default=True, help="Invoices of this outlet go to a test environment: they have no fiscal value."
+        default=True,
+        tracking=True,
+        help="Invoices of this outlet go to a test environment: they have no fiscal value.",
     )
     street = fields.Char()
     street2 = fields.Char()
@@ -40,6 +46,7 @@ class BonopayOutlet(models.Model):
         [("ht", "Tax excluded (HT)"), ("ttc", "Tax included (TTC)")],
         required=True,
         default="ht",
+        tracking=True,
         help="What unit prices mean on the invoices of this outlet, one mode for a whole invoice (SFE §1.5.3).",
     )
     journal_ids = fields.One2many("account.journal", "bonopay_outlet_id", "Sales journals")
@@ -74,6 +81,14 @@ class BonopayOutlet(models.Model):
         for outlet in self:
             outlet.display_name = f"[{outlet.code}] {outlet.name}" if outlet.code else outlet.name
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        links = [vals.get("journal_ids") for vals in vals_list]
+        outlets = super().create([{k: v for k, v in vals.items() if k != "journal_ids"} for vals in vals_list])
+        for outlet, commands in zip(outlets, links, strict=True):
+            outlet._link_journals(commands)
+        return outlets
+
     def write(self, vals):
         for field in {"code", "company_id"} & vals.keys():
             if any(outlet[field] != self._as_value(field, vals) for outlet in self._used_ones()):
@@ -83,7 +98,23 @@ class BonopayOutlet(models.Model):
                         "Archive this outlet and create another one."
                     )
                 )
-        return super().write(vals)
+        res = super().write({k: v for k, v in vals.items() if k != "journal_ids"})
+        for outlet in self:
+            outlet._link_journals(vals.get("journal_ids"))
+        return res
+
+    def _link_journals(self, commands):
+        """Choose the journals of this outlet: a fiscal manager may, without the right to change journals otherwise."""
+        if not commands:
+            return
+        self.check_access("write")
+        outlet = self.new({"journal_ids": commands}, origin=self)
+        chosen = outlet.journal_ids._origin
+        if foreign := chosen.sudo().filtered(lambda journal: journal.company_id != self.company_id):
+            raise UserError(self.env._("Journal “%s” belongs to another company.", foreign[0].name))
+        journals = self.sudo().journal_ids
+        (journals - chosen).bonopay_outlet_id = False
+        (chosen.sudo() - journals).bonopay_outlet_id = self.id
 
     def _as_value(self, field, vals):
         return self.env["res.company"].browse(vals[field]) if field == "company_id" else vals[field]

@@ -15,6 +15,7 @@ from odoo.tools import plaintext2html
 from ..core import payload, retry
 from ..core.connection import SignerError, SignerUnreachable
 from .bonopay_seal import CORRECTABLE_STATES
+from .res_company import connect
 
 _logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class BonopaySeal(models.Model):
         if seal.state not in OPEN_STATES or seal.superseded:
             return True
         try:
-            with seal.company_id._bonopay_connect() as connection:
+            with connect(seal.company_id) as connection:
                 reply = seal._ask(connection)
         except SignerUnreachable as error:
             seal._take_failure(error)

@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..core.connection import DEFAULT_TIMEOUTS, SignerConnection, SignerError
 from ..core.secret import SecretError
+from .bonopay_credential import reveal
 
 
 class ResCompany(models.Model):
@@ -10,16 +11,25 @@ class ResCompany(models.Model):
 
     bonopay_outlet_ids = fields.One2many("bonopay.outlet", "company_id", "Fiscal outlets")
     bonopay_active = fields.Boolean(
-        "Fiscal invoicing", compute="_compute_bonopay_active", help="The company has an outlet: its sales are sealed."
+        "Fiscal invoicing",
+        compute="_compute_bonopay_active",
+        recursive=True,
+        help="The company, or the one that it is a branch of, has an outlet: its sales are sealed.",
     )
-    bonopay_signer_url = fields.Char("Signer address", groups="base.group_system,bonopay_fiscal.group_fiscal_manager")
+    bonopay_signer_url = fields.Char(
+        "Signer address",
+        groups="base.group_system,bonopay_fiscal.group_fiscal_manager",
+        help="The API key belongs to this address: after a change it has to be entered again.",
+    )
     bonopay_key_set = fields.Boolean("API key is set", compute="_compute_bonopay_key_set")
     bonopay_test_mode = fields.Boolean("Has a test outlet", compute="_compute_bonopay_test_mode")
 
-    @api.depends("bonopay_outlet_ids.active")
+    @api.depends("bonopay_outlet_ids.active", "parent_id.bonopay_active")
     def _compute_bonopay_active(self):
         for company in self:
-            company.bonopay_active = bool(company.sudo().bonopay_outlet_ids.filtered("active"))
+            own = company.sudo().bonopay_outlet_ids.filtered("active")
+            # a branch is the same taxpayer: opening one is no way around the seal
+            company.bonopay_active = bool(own) or company.sudo().parent_id.bonopay_active
 
     @api.depends("bonopay_outlet_ids.test_mode")
     def _compute_bonopay_test_mode(self):
@@ -36,6 +46,25 @@ class ResCompany(models.Model):
         for company in self.filtered("bonopay_signer_url"):
             if not company.bonopay_signer_url.startswith(("https://", "http://")):
                 raise ValidationError(self.env._("The signer's address must start with https:// (or http://)."))
+
+    def write(self, vals):
+        # EXTENDS base: the key goes to the signer that it was entered for, and to no other address
+        moved = self.browse()
+        if "bonopay_signer_url" in vals:
+            moved = self.filtered(lambda company: company.bonopay_signer_url != (vals["bonopay_signer_url"] or False))
+        old = {company: company.bonopay_signer_url for company in moved}
+        res = super().write(vals)
+        for company in moved:
+            company._bonopay_store_key(False)
+            change = self.env._(
+                "Signer address: %(old)s → %(new)s", old=old[company] or "–", new=vals["bonopay_signer_url"] or "–"
+            )
+            company._bonopay_log(change)
+        return res
+
+    def _bonopay_log(self, text):
+        """Put what happened to the connection on record, beside the company's own data."""
+        self.sudo().partner_id.message_post(body=text, author_id=self.env.user.partner_id.id)
 
     def bonopay_configure(self, url, api_key):
         """Connect a company to its signer; for administrators and for whatever sets a server up.
@@ -58,11 +87,18 @@ class ResCompany(models.Model):
             raise AccessError(self.env._("Only a fiscal manager or an administrator connects a company to its signer."))
 
     def _bonopay_store_key(self, api_key):
+        api_key = (api_key or "").strip()
         try:
-            self.env["bonopay.credential"]._store(self, (api_key or "").strip())
+            changed = self.env["bonopay.credential"]._store(self, api_key)
         except SecretError as error:
             raise UserError(self._bonopay_secret_message(error)) from error
         self.invalidate_recordset(["bonopay_key_set"])
+        if changed:
+            self._bonopay_log(
+                self.env._("Signer: an API key was stored.")
+                if api_key
+                else self.env._("Signer: the API key was forgotten.")
+            )
 
     def _bonopay_secret_message(self, error):
         if error.code == "secret_unreadable":
@@ -72,22 +108,6 @@ class ResCompany(models.Model):
             )
         return self.env._("The key file of this server cannot be used (%(detail)s).", detail=error.detail)
 
-    @api.private
-    def _bonopay_connect(self):
-        """A connection to the signer of this company.
-
-        :raises SignerError: ``not_configured``, ``secret_unreadable`` or ``secret_key_unusable``
-        """
-        self.ensure_one()
-        company = self.sudo()
-        try:
-            api_key = self.env["bonopay.credential"]._reveal(company)
-        except SecretError as error:
-            raise SignerError(error.code) from error
-        if not company.bonopay_signer_url or not api_key:
-            raise SignerError("not_configured")
-        return SignerConnection(company.bonopay_signer_url, api_key, self._bonopay_timeouts())
-
     @api.model
     def _bonopay_timeouts(self):
         parameters = self.env["ir.config_parameter"].sudo()
@@ -95,3 +115,18 @@ class ResCompany(models.Model):
         return tuple(
             float(parameters.get_param(name) or default) for name, default in zip(names, DEFAULT_TIMEOUTS, strict=True)
         )
+
+
+def connect(company):
+    """A connection to the signer of a company; a function for the reason that `reveal` is one.
+
+    :raises SignerError: ``not_configured``, ``secret_unreadable`` or ``secret_key_unusable``
+    """
+    company = company.sudo().ensure_one()
+    try:
+        api_key = reveal(company)
+    except SecretError as error:
+        raise SignerError(error.code) from error
+    if not company.bonopay_signer_url or not api_key:
+        raise SignerError("not_configured")
+    return SignerConnection(company.bonopay_signer_url, api_key, company._bonopay_timeouts())

@@ -18,8 +18,7 @@ class ResConfigSettings(models.TransientModel):
 
     def _inverse_bonopay_new_api_key(self):
         for settings in self.filtered("bonopay_new_api_key"):
-            settings.company_id._bonopay_demand_manager()
-            settings.company_id._bonopay_store_key(settings.bonopay_new_api_key)
+            settings.company_id.bonopay_configure(settings.bonopay_signer_url, settings.bonopay_new_api_key)
 
     def bonopay_forget_key(self):
         """Forget the stored API key of the current company."""

@@ -85,7 +85,7 @@ class IrActionsReport(models.Model):
 
     def _bonopay_keep(self, move, content):
         """Store the original where "Send" looks for it."""
-        self.env["ir.attachment"].sudo().create(
+        self.env["ir.attachment"].sudo()._bonopay_as_rendered().create(
             {
                 "name": move._get_invoice_report_filename(),
                 "raw": content,

@@ -18,4 +18,5 @@ from . import (
     test_secrets,
     test_taxes_of_the_chart,
     test_translations,
+    test_ways_around_the_seal,
 )

@@ -10,6 +10,7 @@ from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 
 from ..models import bonopay_seal_outbox
+from ..models.bonopay_credential import reveal
 from .common import LocalSigner
 from .signer_twin import API_KEY
 
@@ -36,7 +37,7 @@ class TestAfterCommit(LocalSigner, BaseCase):
             if not env.ref("bonopay_fiscal.demo_outlet_kin001", raise_if_not_found=False):
                 self.skipTest("this database has no demo data to commit on")
             self.company_id = company.id
-            self.before = company.bonopay_signer_url, env["bonopay.credential"]._reveal(company)
+            self.before = company.bonopay_signer_url, reveal(company)
             company.bonopay_configure(self.twin.url, API_KEY)
         self.addCleanup(self._clean)
         self.twin.requests.clear()
@@ -190,7 +191,7 @@ class TestAfterCommit(LocalSigner, BaseCase):
 
     def test_silence_leaves_the_rest_of_a_batch_to_the_cron(self):
         with self._env() as env:
-            env["res.company"].browse(self.company_id).bonopay_signer_url = "http://127.0.0.1:9"
+            env["res.company"].browse(self.company_id).bonopay_configure("http://127.0.0.1:9", API_KEY)
         with self._env() as env:
             moves = env["account.move"].browse([self._draft(env).id for _number in range(3)])
             moves.action_post()

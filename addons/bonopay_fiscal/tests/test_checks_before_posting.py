@@ -115,6 +115,11 @@ class TestChecksBeforePosting(FiscalCase):
         move.bonopay_invoice_type = "FA"
         self.check_faults(move, "type")
 
+    def test_export_bears_no_vat(self):
+        move = self.draft(self.line(), self.line(tax_ids=[Command.set(self.tax("tva_export_0").ids)]))
+        move.bonopay_invoice_type = "EV"
+        self.check_faults(move, "type.export")
+
     def test_tax_amount_changed_by_hand(self):
         move = self.draft()
         tax_line = move.line_ids.filtered("tax_line_id")
@@ -165,3 +170,25 @@ class TestChecksBeforePosting(FiscalCase):
         self.env.user.lang = "fr_FR"
         with self.assertRaisesRegex(UserError, "le prix unitaire doit être supérieur à zéro"):
             move.with_context(lang=None).action_post()
+
+    def test_a_price_of_few_centimes_is_not_raised_behind_the_seller_s_back(self):
+        self.env["decimal.precision"].search([("name", "=", "Product Price")]).digits = 3
+        self.check_faults(self.draft(self.line(price_unit=0.125, quantity=1000)), "line.price_decimals")
+        self.check_faults(self.draft(self.line(price_unit=0.05, discount=10)), "line.price_decimals")
+        self.assertEqual(self.draft(self.line(price_unit=29.997))._bonopay_faults(), [])
+
+    def test_company_that_keeps_its_accounts_otherwise(self):
+        move = self.draft()
+        for rounding, codes in ((1, ["company.decimals"]), (0.01, [])):
+            # Odoo lets nobody change it once it is used, but some databases start with it
+            self.env.cr.execute("UPDATE res_currency SET rounding = %s", [rounding])
+            self.env.invalidate_all()
+            self.assertEqual([fault.code for fault in move._bonopay_faults()], codes)
+        usd = self.env.ref("base.USD")
+        self.env.cr.execute("UPDATE res_company SET currency_id = %s WHERE id = %s", [usd.id, self.company.id])
+        self.env.invalidate_all()
+        self.assertIn("keeps its accounts in USD", self.check_faults(move, "company.currency"))
+
+    def test_text_with_noncharacters_is_cleaned(self):
+        move = self.post(self.draft(self.line(name="Riz\uffff\ufdd0 25 kg\U0001ffff")))
+        self.assertIn('"name":"Riz 25 kg"', move.bonopay_seal_id.payload)

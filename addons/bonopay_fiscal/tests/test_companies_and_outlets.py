@@ -58,6 +58,10 @@ class TestCompaniesAndOutlets(FiscalCase):
             bank.bonopay_outlet_id = self.outlet
             self.env.flush_all()
 
+    def flush_tracking(self):
+        self.env.flush_all()
+        self.env.cr.flush()
+
     def _checks(self):
         action = self.env["bonopay.connection.test"]._open(self.company)
         test = self.env["bonopay.connection.test"].browse(action["res_id"])
@@ -101,3 +105,33 @@ class TestCompaniesAndOutlets(FiscalCase):
         self.assertEqual(
             self.env["account.move"].with_user(user).search([("bonopay_state", "=", "certified")], limit=1), move
         )
+
+    def test_a_fiscal_manager_chooses_the_journals_of_an_outlet_and_nothing_else_of_them(self):
+        manager = fiscal_user(self.env, "bp_manager", "bonopay_fiscal.group_fiscal_manager", self.company)
+        second = self.journal.copy({"code": "DEUX"})
+        outlet = self.outlet.with_user(manager)
+        outlet.web_save({"journal_ids": [[4, second.id]]}, {})
+        self.assertEqual(self.outlet.journal_ids, self.journal | second)
+        outlet.web_save({"journal_ids": [[3, self.journal.id], [1, second.id, {"name": "Autre nom"}]]}, {})
+        self.assertEqual(self.outlet.journal_ids, second)
+        self.assertNotEqual(second.name, "Autre nom")
+        values = {"name": "Gombe", "code": "KIN002", "journal_ids": [[6, 0, self.journal.ids]]}
+        created = self.env["bonopay.outlet"].with_user(manager).create(values)
+        self.assertEqual(self.journal.bonopay_outlet_id, created.with_env(self.env))
+        foreign = self._sales_journal(self._make_company("Autre SARL", "Z7654321Y"))
+        with self.assertRaises(UserError):
+            outlet.write({"journal_ids": [[4, foreign.id]]})
+        clerk = fiscal_user(self.env, "bp_clerk", "account.group_account_invoice", self.company)
+        with self.assertRaises(AccessError):
+            self.outlet.with_user(clerk).write({"journal_ids": [[5]]})
+
+    def test_changes_of_an_outlet_are_on_record(self):
+        self.flush_tracking()
+        outlet = self.outlet.with_context(tracking_disable=False)
+        outlet.active = False
+        outlet.test_mode = False
+        self.journal.with_context(tracking_disable=False).bonopay_outlet_id = False
+        self.flush_tracking()
+        fields = outlet.message_ids.sudo().tracking_value_ids.field_id.mapped("name")
+        self.assertLessEqual({"active", "test_mode"}, set(fields))
+        self.assertIn("bonopay_outlet_id", self.journal.message_ids.sudo().tracking_value_ids.field_id.mapped("name"))

@@ -65,3 +65,14 @@ class TestCreditNotes(FiscalCase):
         move.bonopay_invoice_type = "FT"
         move.invoice_line_ids.tax_ids = self.tax_b_services
         self.assertEqual(move.bonopay_invoice_type, "FT")
+
+    def test_credit_note_is_for_the_customer_and_an_invoice_of_its_original(self):
+        original = self.post()
+        values = {"move_type": "out_refund", "bonopay_credit_nature": "COR"}
+        refund = self.post(self.draft(**values, reversed_entry_id=original.id))
+        for partner, named in ((self.walk_in, original), (self.client, refund)):
+            wrong = self.draft(**values, reversed_entry_id=named.id, partner_id=partner.id)
+            with self.assertRaisesRegex(UserError, "of the same customer"), self.env.cr.savepoint():
+                self.post(wrong)
+        contact = self.env["res.partner"].create({"name": "Service achats", "parent_id": self.client.id})
+        self.post(self.draft(**values, reversed_entry_id=original.id, partner_id=contact.id))

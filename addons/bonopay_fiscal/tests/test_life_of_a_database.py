@@ -1,6 +1,7 @@
 import ast
 from pathlib import Path
 
+from odoo.exceptions import UserError
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
 from odoo.tools import convert_file
@@ -50,3 +51,16 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertEqual(cron.interval_number, 3)
         self.assertEqual(self.journal.bonopay_outlet_id, self.outlet)
         self.assertEqual(self.tax_b.bonopay_group, "B")
+
+    def test_no_way_to_uninstall_leaves_out_the_question(self):
+        module = self.env["ir.module.module"].search([("name", "=", "bonopay_fiscal")])
+        self.post(send=False)  # its seal may be on the way
+        for call in (
+            module.button_uninstall,
+            module.module_uninstall,
+            lambda: module.write({"state": "to remove"}),
+            lambda: (module | self.env.ref("base.module_account")).write({"state": "to remove"}),
+        ):
+            with self.assertRaisesRegex(UserError, "cannot be uninstalled"), self.env.cr.savepoint():
+                call()
+        self.assertEqual(module.state, "installed")

@@ -3,6 +3,7 @@ import json
 from odoo import Command
 from odoo.tests import tagged
 
+from ..models.res_company import connect
 from .common import FiscalCase, live_signer
 
 
@@ -16,7 +17,7 @@ class TestLiveSigner(FiscalCase):
         super().setUpClass()
         cls.outlet.code = outlet
         cls.company.bonopay_configure(url, key)
-        answer = cls.company._bonopay_connect().outlet(outlet).body
+        answer = connect(cls.company).outlet(outlet).body
         cls.company.vat = answer.get("merchant_nif") or answer["nif"]
 
     def post_certified(self, move):
@@ -59,7 +60,7 @@ class TestLiveSigner(FiscalCase):
     def test_same_document_again_is_the_same_seal(self):
         move = self.draft()
         seal = self.post_certified(move)
-        with self.company._bonopay_connect() as connection:
+        with connect(self.company) as connection:
             again = connection.seal(seal.payload.encode(), seal.document_id, seal.payload_hash)
         self.assertEqual(again.body["fiscal_number"], seal.fiscal_number)
 

@@ -46,13 +46,13 @@ class TestOutbox(FiscalCase):
     # no answer ------------------------------------------------------------------------------------------------------
 
     def test_signer_down_the_invoice_posts_waits_and_is_sealed_by_the_cron(self):
-        self.company.bonopay_signer_url = f"http://127.0.0.1:{_closed_port()}"
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         move = self.post()
         seal = move.bonopay_seal_id
         self.check_waiting(seal, "signer_unreachable")
         self.assertIn("nothing is lost", move.bonopay_message)
         self.assertGreater(seal.next_attempt_at, fields.Datetime.now())
-        self.company.bonopay_signer_url = self.twin.url
+        self.company.bonopay_configure(self.twin.url, API_KEY)
         self._run_cron()
         self.assertEqual(seal.state, "to_seal", "not due yet")
         self._make_due(seal)
@@ -61,16 +61,16 @@ class TestOutbox(FiscalCase):
         self.assertFalse(seal.last_error_code)
 
     def test_first_success_wakes_what_waited_for_the_outage(self):
-        self.company.bonopay_signer_url = f"http://127.0.0.1:{_closed_port()}"
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         late = self.post().bonopay_seal_id
         late._as_writer().write({"next_attempt_at": fields.Datetime.now() + timedelta(hours=1)})
-        self.company.bonopay_signer_url = self.twin.url
+        self.company.bonopay_configure(self.twin.url, API_KEY)
         self.post()
         self.assertLessEqual(late.next_attempt_at, fields.Datetime.now())
 
     def test_one_silence_spares_the_other_documents_of_the_company(self):
         moves = [self.post(self.draft(), send=False) for _number in range(3)]
-        self.company.bonopay_signer_url = f"http://127.0.0.1:{_closed_port()}"
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         self._run_cron()
         self.assertEqual([move.bonopay_seal_id.attempts for move in moves], [1, 0, 0])
 
@@ -254,7 +254,7 @@ class TestOutbox(FiscalCase):
     # retries --------------------------------------------------------------------------------------------------------
 
     def test_ladder_then_dead_with_an_alert_then_sealed_by_hand(self):
-        self.company.bonopay_signer_url = f"http://127.0.0.1:{_closed_port()}"
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         move = self.post()
         seal = move.bonopay_seal_id
         waits = []
@@ -274,7 +274,7 @@ class TestOutbox(FiscalCase):
         self.assertRegex(move.activity_ids[0].note, "48 (hours|heures)")
         self._run_cron()
         self.assertEqual(seal.attempts, retry.MAX_ATTEMPTS, "the dead are left alone")
-        self.company.bonopay_signer_url = self.twin.url
+        self.company.bonopay_configure(self.twin.url, API_KEY)
         move.action_bonopay_seal_now()
         self.assertEqual(seal.state, "to_seal")
         self._send(move)

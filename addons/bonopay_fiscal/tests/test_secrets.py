@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import config
 
 from ..core import secret
+from ..models.bonopay_credential import reveal
 from .common import FiscalCase, fiscal_user
 
 KEY = "bp_live_very_secret"
@@ -36,13 +37,14 @@ class TestSecrets(FiscalCase):
     def test_key_is_encrypted_at_rest_and_bound_to_its_company(self):
         self.company.bonopay_configure("https://signer.example.com", KEY)
         self.assertNotIn(KEY, self._stored())
-        self.assertEqual(self.env["bonopay.credential"]._reveal(self.company), KEY)
+        self.assertEqual(reveal(self.company), KEY)
         other = self._make_company("Autre", "Z1234567B")
+        other.bonopay_signer_url = self.company.bonopay_signer_url
         self.env.cr.execute(
             "INSERT INTO bonopay_credential (company_id, ciphertext) VALUES (%s, %s)", [other.id, self._stored()]
         )
         with self.assertRaises(secret.SecretError):
-            self.env["bonopay.credential"]._reveal(other)
+            reveal(other)
 
     def test_key_file_is_made_for_its_owner_alone_outside_the_filestore(self):
         self.company.bonopay_configure("https://signer.example.com", KEY)
@@ -57,9 +59,9 @@ class TestSecrets(FiscalCase):
                 self.company.bonopay_configure("https://signer.example.com", KEY)
             secret.load_key(named, create=True)
             self.company.bonopay_configure("https://signer.example.com", KEY)
-            self.assertEqual(self.env["bonopay.credential"]._reveal(self.company), KEY)
+            self.assertEqual(reveal(self.company), KEY)
         with patch.dict(config.options, {"bonopay_secret_key_file": str(named)}):
-            self.assertEqual(self.env["bonopay.credential"]._reveal(self.company), KEY)
+            self.assertEqual(reveal(self.company), KEY)
 
     def test_lost_key_file_is_told_and_posting_still_works(self):
         self.company.bonopay_configure(self.twin.url, KEY)
@@ -78,7 +80,7 @@ class TestSecrets(FiscalCase):
         admin = fiscal_user(self.env, "bp_admin", "base.group_system,account.group_account_manager", self.company)
         settings = self.env["res.config.settings"].with_user(admin).create({"bonopay_new_api_key": KEY + "2"})
         settings.execute()
-        self.assertEqual(self.env["bonopay.credential"]._reveal(self.company), KEY + "2")
+        self.assertEqual(reveal(self.company), KEY + "2")
         self.env.flush_all()
         settings.invalidate_recordset()
         for record in (settings, self.company.with_user(admin)):
@@ -104,7 +106,7 @@ class TestSecrets(FiscalCase):
         self.company.bonopay_configure("https://signer.example.com", KEY)
         settings = self.env["res.config.settings"].create({})
         settings.execute()
-        self.assertEqual(self.env["bonopay.credential"]._reveal(self.company), KEY)
+        self.assertEqual(reveal(self.company), KEY)
         settings.bonopay_forget_key()
         self.assertFalse(self.company.bonopay_key_set)
 
@@ -120,3 +122,39 @@ class TestSecrets(FiscalCase):
         with self.assertRaises(UserError):
             self.company.bonopay_configure("ftp://signer", "x")
         self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
+
+    def test_the_key_does_not_follow_the_address_to_another_server(self):
+        self.company.bonopay_configure("https://signer.example.com", KEY)
+        self.company.bonopay_signer_url = "https://signer.example.com"
+        self.assertTrue(self.company.bonopay_key_set)
+        settings = self.env["res.config.settings"].create({"bonopay_signer_url": "https://evil.example.com"})
+        settings.execute()
+        self.assertEqual(self.company.bonopay_signer_url, "https://evil.example.com")
+        self.assertFalse(self.company.bonopay_key_set)
+        self.env["res.config.settings"].create(
+            {"bonopay_signer_url": "https://other.example.com", "bonopay_new_api_key": KEY}
+        ).execute()
+        self.assertEqual(reveal(self.company), KEY)
+
+    def test_the_key_is_bound_to_its_address_even_when_that_is_changed_in_the_database(self):
+        self.company.bonopay_configure("https://signer.example.com", KEY)
+        self.env.flush_all()
+        query = "UPDATE res_company SET bonopay_signer_url = 'https://evil.example.com' WHERE id = %s"
+        self.env.cr.execute(query, [self.company.id])
+        self.company.invalidate_recordset()
+        with self.assertRaises(secret.SecretError):
+            reveal(self.company)
+
+    def test_code_of_an_administrator_does_not_reach_the_key(self):
+        self.company.bonopay_configure("https://signer.example.com", KEY)
+        for name in ("bonopay.credential", "res.company", "bonopay.seal"):
+            methods = [method for method in dir(self.env.registry[name]) if "reveal" in method or "connect" in method]
+            self.assertEqual([method for method in methods if method != "button_connect"], [], name)
+
+    def test_every_change_of_the_connection_is_on_record(self):
+        self.company.bonopay_configure("https://signer.example.com", KEY)
+        self.company.bonopay_signer_url = "https://evil.example.com"
+        bodies = "".join(self.company.partner_id.message_ids.mapped("body"))
+        for expected in ("https://signer.example.com", "https://evil.example.com", "stored", "forgotten"):
+            self.assertIn(expected, bodies)
+        self.assertNotIn(KEY, bodies)

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ..core.connection import SignerError
+from ..models.res_company import connect
 
 
 class BonopayConnectionTest(models.TransientModel):
@@ -53,7 +54,7 @@ class BonopayConnectionTest(models.TransientModel):
     def _checks(self):
         """Yield ``(passed, name, advice)``; a check that others depend on ends the list when it fails."""
         try:
-            connection = self.company_id._bonopay_connect()
+            connection = connect(self.company_id)
         except SignerError as error:
             yield False, self.env._("Address and API key"), self._advice(error)
             return
