@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -32,9 +34,22 @@ _EXPECTED = (
     HsmUnavailable,
     admin.AlreadyExists,
     LookupError,
-    FileExistsError,
-    psycopg.Error,
+    OSError,
 )
+_MERCHANT_ADD = "no such merchant; run: bonopay-signer merchant add"
+_CONSTRAINTS = {
+    "merchant_nif_check": "--nif: a NIF is 5 to 20 capital letters and digits",
+    "merchant_name_check": "--name must not be empty",
+    "outlet_id_check": "--id: an outlet id is 3 to 12 capital letters and digits",
+    "outlet_name_check": "--name must not be empty",
+    "outlet_address_check": "--address must not be empty",
+    "outlet_nim_check": "--nim must not be empty",
+    "outlet_isf_check": "--isf must not be empty",
+    "outlet_dgi_url_check": "--dgi-url must begin with http:// or https://",
+    "outlet_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
+    "api_key_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
+}
+_NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,13 +61,27 @@ def main(arguments: list[str] | None = None) -> int:
             f"BONOPAY_SIGNER_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
         )
         return _fail(problems)
+    except psycopg.Error as error:
+        return _fail(_database_words(error))
     except _EXPECTED as error:
         return _fail(str(error) or type(error).__name__)
 
 
 def _fail(words: str) -> int:
-    print(f"bonopay-signer: {redact(words.strip())}", file=sys.stderr)
+    print(f"bonopay-signer: {redact(' '.join(words.split()))}", file=sys.stderr)
     return 1
+
+
+def _database_words(error: psycopg.Error) -> str:
+    """What the database says, as the option or the command that sets it right."""
+    if isinstance(error, _NOT_MIGRATED):
+        return "the database is not migrated to this version; run: bonopay-signer migrate"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"{error.diag.message_primary}; run as the owner: bonopay-signer migrate"
+    words = _CONSTRAINTS.get(error.diag.constraint_name or "", error.diag.message_primary or str(error))
+    if isinstance(error, psycopg.OperationalError):
+        return f"{words}; check BONOPAY_SIGNER_DATABASE_URL and _OWNER_DATABASE_URL, and that PostgreSQL runs"
+    return words
 
 
 def _serve(_arguments: argparse.Namespace, settings: Settings) -> int:
@@ -107,7 +136,7 @@ def _outlet_add(arguments: argparse.Namespace, settings: Settings) -> int:
         nim=arguments.nim,
         isf=arguments.isf,
         dgi_mode=arguments.dgi_mode,
-        dgi_url=arguments.dgi_url,
+        dgi_url=_dgi_url(arguments.dgi_url),
     )
     token = _dgi_token(arguments)
     with psycopg.connect(settings.owner_dsn(), autocommit=True) as connection:
@@ -155,7 +184,7 @@ def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     results = asyncio.run(audit(settings.service_dsn(), arguments.outlet))
     for result in results:
         if isinstance(result, Fault):
-            place = "head" if result.index is None else f"entry {result.index}"
+            place = result.check if result.index is None else f"entry {result.index}"
             print(f"{result.outlet_id}: BAD at {place}, {result.check}: {result.detail}")
         else:
             head = result.entry_hash.hex()
@@ -173,10 +202,22 @@ def _report(arguments: argparse.Namespace, created: bool, what: str) -> int:
 def _dgi_token(arguments: argparse.Namespace) -> str:
     if str(arguments.dgi_token_file) == "-":
         token = sys.stdin.read().strip()
-        if not token:
-            raise SecretFileError("no DGI token on standard input")
-        return token
-    return read_secret(arguments.dgi_token_file, "DGI token (--dgi-token-file)")
+    else:
+        token = read_secret(arguments.dgi_token_file, "DGI token (--dgi-token-file)")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise SecretFileError("the DGI token is not one word of ASCII; pass the JWT as the DGI handed it out")
+    return token
+
+
+def _dgi_url(text: str) -> str:
+    """The address, which is stored in the clear and logged."""
+    try:
+        has_secret = "@" in urlsplit(text).netloc
+    except ValueError:
+        raise SecretFileError("--dgi-url is not an address") from None
+    if has_secret:
+        raise SecretFileError("--dgi-url must hold no user name and no password")
+    return text
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -4,15 +4,19 @@ Secrets are never values of settings: a setting names the file that holds the se
 used. The two connection strings may carry a password, so they are kept out of ``repr`` and logs.
 """
 
+import logging
 import re
 from pathlib import Path
 from typing import Annotated
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _QR_ADDRESS = re.compile(r"HTTPS?://[0-9A-Z$%*+\-./:]+")
 
+TokenLabel = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,32}$")]
 Authority = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{3,24}$")]
 
 
@@ -33,7 +37,7 @@ class Settings(BaseSettings):
     authority: Authority = "BONO-CD-DEMO"
 
     pkcs11_module: str = "libp11-kit.so.0"
-    token_label: str = "bonopay"
+    token_label: TokenLabel = "bonopay"
     token_pin_file: Path | None = None
     key_label: str = "bonopay-seal"
     secrets_key_file: Path | None = None
@@ -53,6 +57,13 @@ class Settings(BaseSettings):
             raise ValueError("PUBLIC_URL must be an http(s) address of letters, digits and $%*+-./: (QR alphanumeric)")
         return address
 
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in logging.getLevelNamesMapping():
+            raise ValueError("give DEBUG, INFO, WARNING or ERROR")
+        return value
+
     def service_dsn(self) -> str:
         return _required(self.database_url, "DATABASE_URL")
 
@@ -69,7 +80,15 @@ class Settings(BaseSettings):
 def _required(value: SecretStr | None, name: str) -> str:
     if value is None or not value.get_secret_value():
         raise SecretFileError(f"BONOPAY_SIGNER_{name} is not set")
-    return value.get_secret_value()
+    dsn = value.get_secret_value()
+    try:
+        conninfo_to_dict(dsn)
+    except ProgrammingError:
+        # Its words quote the string, and with it the password.
+        raise SecretFileError(
+            f"BONOPAY_SIGNER_{name} is not a connection string; write postgresql://user:password@host/database"
+        ) from None
+    return dsn
 
 
 def read_secret(path: Path | None, setting: str) -> str:

@@ -1,8 +1,8 @@
 """The application: routes of all capabilities, problems, request log."""
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bonopay_signer.api import health, openapi
 from bonopay_signer.api.middleware import RequestLog
@@ -13,7 +13,7 @@ from bonopay_signer.tenants import routes as tenants
 from bonopay_signer.verification import routes as verification
 
 
-def make_app(service: Service) -> Starlette:
+def make_app(service: Service) -> ASGIApp:
     """The application of a started service."""
     routes: list[Route] = [
         *sealing.ROUTES,
@@ -22,7 +22,7 @@ def make_app(service: Service) -> Starlette:
         *health.ROUTES,
         Route("/openapi.json", openapi.describe, methods=["GET"]),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(RequestLog)], exception_handlers=HANDLERS)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     app.state.service = service
-    return app
+    return RequestLog(app)

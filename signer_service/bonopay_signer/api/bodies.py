@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bonopay_signer.api.problems import Problem
@@ -12,15 +12,19 @@ BODY_LIMIT = 1024 * 1024
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises Problem ``too_large`` above 1 MiB, as soon as that is known."""
+    """The whole body. Raises Problem ``too_large`` above 1 MiB, as soon as that is known, and ``payload_malformed`` when
+    the client leaves before its end."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > BODY_LIMIT:
         raise Problem("too_large")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise Problem("too_large")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                raise Problem("too_large")
+    except ClientDisconnect as error:
+        raise Problem("payload_malformed", "the client left before the end of the body") from error
     return bytes(body)
 
 

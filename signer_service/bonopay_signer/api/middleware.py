@@ -1,4 +1,7 @@
-"""A request id on every answer, and one log line per request: route template, never a query or a header."""
+"""A request id on every answer, and one log line per request: route template, never a query or a header.
+
+The outermost layer, so that the answer to a defect and its traceback carry the request id too.
+"""
 
 import re
 import time
@@ -40,6 +43,9 @@ class RequestLog:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception:
+            # Starlette has answered 500 and raises on for the server's log, which would not know the request.
+            _logger.exception("defect")
         finally:
             route = scope.get("route")
             path = getattr(route, "path", "(no route)")

@@ -5,14 +5,15 @@ import logging
 
 import httpx
 import psycopg
+from psycopg_pool import PoolTimeout
 
 from bonopay_signer.db.instance import InstanceLock
-from bonopay_signer.db.migrate import MigrationError, pending
+from bonopay_signer.db.migrate import MigrationError, refuse_other_version
 from bonopay_signer.db.pool import make_pool
 from bonopay_signer.dgi.emcf import make_client
 from bonopay_signer.dgi.journal import Journal
 from bonopay_signer.hsm.sealer import Sealer
-from bonopay_signer.hsm.token import TokenSession
+from bonopay_signer.hsm.token import KeyMissing, TokenSession
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing.devices import emcf_devices
@@ -55,13 +56,22 @@ class Service:
         self._recovery_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Raises SecondSigner, MigrationError, HsmUnavailable, or psycopg.Error: the process must not serve then."""
-        await self.pool.open(wait=True, timeout=10)
+        """Raises ConnectionError, SecondSigner, MigrationError, HsmUnavailable, or psycopg.Error: the process must not
+        serve then."""
+        try:
+            await self.pool.open(wait=True, timeout=10)
+        except PoolTimeout as error:
+            words = "the database does not answer (see above); check BONOPAY_SIGNER_DATABASE_URL and that PostgreSQL runs"
+            raise ConnectionError(words) from error
         await self._refuse_other_schema()
         await self.lock.acquire()
         public_key = await asyncio.to_thread(self._token.open)
         async with self.pool.connection() as connection:
             await reader.publish_key(connection, public_key)
+            if public_key.key_id in await reader.damaged_keys(connection):
+                raise KeyMissing(
+                    "the database holds another key under the id of the token's; see: bonopay-signer verify"
+                )
         self._recovery_task = asyncio.create_task(self._recovery.run())
         _logger.info("signer started: authority %s, key %s", self.sealer.authority, public_key.key_id)
 
@@ -87,5 +97,4 @@ class Service:
                 row = await cursor.fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
             raise MigrationError("the database is not migrated; run: bonopay-signer migrate") from error
-        if row is None or pending(row[0]):
-            raise MigrationError("the database and this program differ in version; run: bonopay-signer migrate")
+        refuse_other_version(row[0] if row else 0)

@@ -63,14 +63,22 @@ def migrate(dsn: str, service_role: str, migrations: Sequence[Migration] | None 
     return [migration.name for migration in pending]
 
 
-def pending(applied_count: int) -> bool:
-    """Whether this program brings migrations that the database does not have, or the reverse."""
-    return applied_count != len(bundled())
+def refuse_other_version(applied_count: int) -> None:
+    """Raises MigrationError when the database has fewer migrations than this program brings, or more."""
+    known = len(bundled())
+    if applied_count < known:
+        raise MigrationError("the database is older than this program; run: bonopay-signer migrate")
+    if applied_count > known:
+        raise MigrationError(_newer(applied_count, known))
+
+
+def _newer(applied: int, known: int) -> str:
+    return f"the database has {applied} migrations, this program knows {known}; install the newer program"
 
 
 def _check_history(applied: list[tuple[int, str, str]], wanted: list[Migration]) -> None:
     if len(applied) > len(wanted):
-        raise MigrationError(f"the database has {len(applied)} migrations, this program knows {len(wanted)}")
+        raise MigrationError(_newer(len(applied), len(wanted)))
     for (number, name, checksum), migration in zip(applied, wanted, strict=False):
         if number != migration.number or checksum != migration.checksum:
             raise MigrationError(f"{name} was applied with other content than {migration.name} has now")

@@ -4,6 +4,7 @@ Errors may come with HTTP 200 and an ``errorCode``: any errorCode that is not nu
 the parent system (Benin e-MECeF v1.0); the DRC has published no catalogue.
 """
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -28,13 +29,15 @@ TOO_MANY_PENDING, ORIGINAL_NOT_CHECKABLE_NOW, UID_UNKNOWN, PROCESSING_ERROR = "1
 _INVOICE = "/api/invoice"
 _TRY_LATER = frozenset({TOO_MANY_PENDING, ORIGINAL_NOT_CHECKABLE_NOW})
 _TABLES = ("taxGroups", "invoiceTypes", "paymentTypes", "clientTypes", "referenceTypes", "itemTypes", "currencyRates")
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+_NO_ANSWER = (httpx.RequestError, httpx.InvalidURL, TimeoutError)
+_ANSWER_LIMIT = 1024 * 1024
 
 
 def make_client(connect_timeout: float, timeout: float) -> httpx.AsyncClient:
     """The HTTP client that all outlets share. It follows no redirect: a token is for one address only."""
     return httpx.AsyncClient(
-        timeout=httpx.Timeout(timeout, connect=connect_timeout),
+        timeout=httpx.Timeout(timeout, connect=connect_timeout, pool=connect_timeout),
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=50, keepalive_expiry=30),
         headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         follow_redirects=False,
@@ -103,31 +106,43 @@ class EmcfDevice:
         exchange = await self._journal.request(self._outlet_id, fiscal_number, step, method, recorded_path, body)
         headers = {"Authorization": f"Bearer {self._token}"} | ({"Content-Type": "application/json"} if body else {})
         try:
-            response = await self._client.request(method, url, content=body or None, headers=headers)
-        except httpx.TransportError as error:
+            status, content = await self._exchange(method, url, body, headers)
+        except _NO_ANSWER as error:
             await self._journal.silence(exchange, type(error).__name__)
             kind = Unreachable if isinstance(error, _NOT_SENT) else UnknownOutcome
             raise kind(f"no answer to {step}: {type(error).__name__}") from error
-        await self._journal.answer(exchange, response.status_code, response.content)
-        answer = _judge(response)
+        await self._journal.answer(exchange, status, content)
+        answer = _judge(status, content)
         if as_object and not isinstance(answer, dict):
             raise UnknownOutcome(f"the answer to {step} is not a JSON object")
         return answer
+
+    async def _exchange(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """(status, body), within the client's read timeout as a whole: httpx alone would wait so long for each byte."""
+        content = bytearray()
+        async with (
+            asyncio.timeout(self._client.timeout.read),
+            self._client.stream(method, url, content=body or None, headers=headers) as response,
+        ):
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _ANSWER_LIMIT:
+                    raise httpx.RemoteProtocolError(f"an answer above {_ANSWER_LIMIT} bytes")
+        return response.status_code, bytes(content)
 
 
 def _confirm_path(uid: str) -> str:
     return f"{_INVOICE}/{quote(uid, safe='')}/confirm"
 
 
-def _judge(response: httpx.Response) -> Any:
+def _judge(status: int, content: bytes) -> Any:
     """The decoded body of a success. Raises Refused, Unreachable or UnknownOutcome."""
-    status = response.status_code
     if status in (401, 403):
         raise Unreachable(f"the DGI refuses the outlet's token (HTTP {status})")
     if status in (404, 405, 408, 429) or 300 <= status < 400:
         raise Unreachable(f"the DGI answers HTTP {status}")
     try:
-        answer = mapping.decode(response.content)
+        answer = mapping.decode(content)
     except ValueError as error:
         raise UnknownOutcome(f"the answer (HTTP {status}) is not JSON") from error
     code = answer.get("errorCode") if isinstance(answer, dict) else None
@@ -136,7 +151,7 @@ def _judge(response: httpx.Response) -> Any:
     if status >= 500:
         raise UnknownOutcome(f"the DGI answers HTTP {status}")
     if status >= 400:
-        raise Refused(f"HTTP {status}", response.text[:500], is_verdict=False)
+        raise Refused(f"HTTP {status}", content.decode(errors="replace")[:500], is_verdict=False)
     return answer
 
 

@@ -5,6 +5,7 @@ made in beside them.
 """
 
 import json
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -25,6 +26,8 @@ from bonopay_signer.fiscal.schema import Client, Invoice, Item, Payment, Specifi
 _LOCAL_CURRENCY = "CDF"
 _REBATE = "RRR"
 _CENT = Decimal("0.01")
+_DIGITS = 30  # before and after the point: more is no amount, and costs memory to write out
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 _GROUPS = "ABCDEFGHIJKLMNOP"
 _NOT_FINALISED_STATES = frozenset({"cancelled", "expired"})
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -36,8 +39,28 @@ def encode(body: dict[str, Any]) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """JSON with its numbers as Decimal. Raises ValueError."""
-    return json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    """JSON with its numbers as Decimal. Raises ValueError, also for text that cannot be stored or sent on."""
+    try:
+        answer = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        _refuse_unusable_text(answer)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deep") from error
+    return answer
+
+
+def _refuse_unusable_text(value: Any) -> None:
+    """NUL, which PostgreSQL's text cannot hold, and lone surrogates, which no encoding can (RFC 7493 §2.1)."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a text holds NUL")
+        value.encode()
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _refuse_unusable_text(name)
+            _refuse_unusable_text(member)
+    elif isinstance(value, list):
+        for element in value:
+            _refuse_unusable_text(element)
 
 
 def request_body(document: Document) -> dict[str, Any]:
@@ -122,7 +145,7 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 def read_pending(answer: dict[str, Any]) -> Pending:
     """``InvoiceResponseDataDto``. Raises UnknownOutcome when it carries no uid or no totals."""
     uid = answer.get("uid")
-    if not isinstance(uid, str) or not uid:
+    if not isinstance(uid, str) or not _UID.fullmatch(uid):
         raise UnknownOutcome("the answer carries no uid")
     groups = {code: _group(answer, code.lower()) for code in _GROUPS}
     used = {code: group for code, group in groups.items() if any((group.base, group.tax, group.total))}
@@ -138,8 +161,8 @@ def _amount(answer: dict[str, Any], name: str, required: bool = False) -> Decima
     value = answer.get(name)
     if value is None and not required:
         return Decimal(0)
-    if not isinstance(value, Decimal):
-        raise UnknownOutcome(f"the answer's {name} is not a number")
+    if not isinstance(value, Decimal) or not (value.adjusted() < _DIGITS and -_DIGITS < value.as_tuple().exponent):
+        raise UnknownOutcome(f"the answer's {name} is not an amount")
     return value
 
 

@@ -73,4 +73,7 @@ class Sealer:
         encoded = statement.encode()
         digest = entry_hash(previous_hash, encoded)
         signature = self._session._sign_digest(digest)
+        if not self._session.public_key.verifies(signature, digest):
+            # A ledger entry is for ever: a token that errs must not get one in.
+            raise HsmUnavailable("the token's signature does not verify under its own public key")
         return Seal(statement, encoded, previous_hash, digest, signature)

@@ -5,7 +5,9 @@ p11-kit because python-pkcs11 initialises modules without ``CKF_OS_LOCKING_OK`` 
 call: loaded directly, SoftHSM crashes the process as soon as two threads sign. p11-kit initialises with locking.
 """
 
+import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,7 +15,18 @@ from typing import TypeVar
 import pkcs11
 import stamina
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
-from pkcs11.exceptions import MultipleObjectsReturned, NoSuchKey, NoSuchToken, PKCS11Error
+from pkcs11.exceptions import (
+    MultipleObjectsReturned,
+    NoSuchKey,
+    NoSuchToken,
+    PinExpired,
+    PinIncorrect,
+    PinInvalid,
+    PinLenRange,
+    PinLocked,
+    PKCS11Error,
+    UserPinNotInitialized,
+)
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 
 from bonopay_signer.hsm.cryptoki import CryptokiError, init_token
@@ -22,6 +35,8 @@ from bonopay_signer.hsm.ecdsa import SIGNATURE_SIZE, PublicKey
 _logger = logging.getLogger(__name__)
 _LABEL_LIMIT = 32
 _DIGEST_SIZE = 32
+_SELF_TEST = b"bonopay/self-test/1\n"
+_PIN_REFUSED = (PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked, UserPinNotInitialized)
 T = TypeVar("T")
 
 
@@ -31,6 +46,10 @@ class HsmUnavailable(Exception):
 
 class KeyMissing(HsmUnavailable):
     """The token answers but holds no sealing key of the configured label."""
+
+
+class PinRefused(HsmUnavailable):
+    """The token refuses the PIN. Tokens lock themselves after a few wrong ones, so this one is not given again."""
 
 
 class TokenSession:
@@ -44,6 +63,7 @@ class TokenSession:
         self._lock = threading.Lock()
         self._session: pkcs11.Session | None = None
         self._private: pkcs11.PrivateKey | None = None
+        self._pin_refused = False
         self.public_key: PublicKey | None = None
 
     def __repr__(self) -> str:
@@ -52,14 +72,14 @@ class TokenSession:
     def open(self) -> PublicKey:
         """Open the session, retrying with jitter: several processes opening SoftHSM at once can fail transiently.
 
-        Raises KeyMissing at once, HsmUnavailable when the retries are spent.
+        Raises KeyMissing and PinRefused at once, HsmUnavailable when the retries are spent.
         """
         try:
             for attempt in stamina.retry_context(on=_is_transient, attempts=5, wait_initial=0.1, wait_max=2.0):
                 with attempt, self._lock:
                     return self._open()
         except PKCS11Error as error:
-            raise HsmUnavailable(f"the token cannot be opened: {type(error).__name__}") from error
+            raise HsmUnavailable(f"the token cannot be opened: {_explained(error, self._token_label)}") from error
         raise AssertionError("unreachable: the retries either return or raise")
 
     def close(self) -> None:
@@ -92,7 +112,7 @@ class TokenSession:
                 return call()
             except PKCS11Error as error:
                 self._discard()
-                raise HsmUnavailable(f"the token does not answer: {type(error).__name__}") from error
+                raise HsmUnavailable(f"the token does not answer: {_explained(error, self._token_label)}") from error
 
     def _reopen(self) -> None:
         self._discard()
@@ -101,7 +121,7 @@ class TokenSession:
         self._open()
 
     def _open(self) -> PublicKey:
-        session = pkcs11.lib(self._module).get_token(token_label=self._token_label).open(user_pin=self._pin)
+        session = self._logged_in()
         try:
             private, public = find_key(session, self._key_label)
         except BaseException:
@@ -113,6 +133,15 @@ class TokenSession:
         self._session, self._private, self.public_key = session, private, public
         return public
 
+    def _logged_in(self) -> pkcs11.Session:
+        if self._pin_refused:
+            raise PinRefused("the token refused the PIN of BONOPAY_SIGNER_TOKEN_PIN_FILE; correct it and restart")
+        try:
+            return pkcs11.lib(self._module).get_token(token_label=self._token_label).open(user_pin=self._pin)
+        except _PIN_REFUSED as error:
+            self._pin_refused = True
+            raise PinRefused(f"the token cannot be opened: {_explained(error, self._token_label)}") from error
+
     def _discard(self) -> None:
         session, self._session, self._private = self._session, None, None
         if session is not None:
@@ -123,7 +152,7 @@ class TokenSession:
 
 
 def find_key(session: pkcs11.Session, label: str) -> tuple[pkcs11.PrivateKey, PublicKey]:
-    """The sealing key of that label. Raises KeyMissing when absent, ambiguous, or readable."""
+    """The sealing key of that label. Raises KeyMissing when absent, ambiguous, readable, or not a pair."""
     try:
         private = session.get_key(object_class=ObjectClass.PRIVATE_KEY, key_type=KeyType.EC, label=label)
         public = session.get_key(object_class=ObjectClass.PUBLIC_KEY, key_type=KeyType.EC, label=label)
@@ -133,7 +162,12 @@ def find_key(session: pkcs11.Session, label: str) -> tuple[pkcs11.PrivateKey, Pu
         raise KeyMissing(f"the token holds several keys {label!r}") from error
     if not private[Attribute.SENSITIVE] or private[Attribute.EXTRACTABLE]:
         raise KeyMissing(f"the key {label!r} may leave the token; it is not used for seals")
-    return private, PublicKey(encode_ec_public_key(public))
+    published = PublicKey(encode_ec_public_key(public))
+    # A digest of our own making: what is signed here is no entry's hash.
+    digest = hashlib.sha256(_SELF_TEST + os.urandom(_DIGEST_SIZE)).digest()
+    if not published.verifies(private.sign(digest, mechanism=Mechanism.ECDSA), digest):
+        raise KeyMissing(f"the private and the public key {label!r} are not a pair; remove the foreign one")
+    return private, published
 
 
 def initialise_token(module: str, label: str, so_pin: str, user_pin: str) -> bool:
@@ -147,8 +181,10 @@ def initialise_token(module: str, label: str, so_pin: str, user_pin: str) -> boo
         init_token(module, label, so_pin)
         with pkcs11.lib(module).get_token(token_label=label).open(rw=True, so_pin=so_pin) as session:
             session.init_pin(user_pin)
-    except (PKCS11Error, CryptokiError, LookupError, OSError) as error:
-        raise HsmUnavailable(f"the token cannot be initialised: {error!r}") from error
+    except (CryptokiError, LookupError, OSError) as error:
+        raise HsmUnavailable(f"the token cannot be initialised: {error}") from error
+    except PKCS11Error as error:
+        raise HsmUnavailable(f"the token cannot be initialised: {_explained(error, label)}") from error
     return True
 
 
@@ -161,7 +197,7 @@ def create_key(module: str, token_label: str, pin: str, key_label: str) -> tuple
             _generate(session, key_label)
             return find_key(session, key_label)[1], True
     except PKCS11Error as error:
-        raise HsmUnavailable(f"the key cannot be created: {error!r}") from error
+        raise HsmUnavailable(f"the key cannot be created: {_explained(error, token_label)}") from error
 
 
 def _generate(session: pkcs11.Session, label: str) -> None:
@@ -185,8 +221,22 @@ def _token_exists(module: str, label: str) -> bool:
     except NoSuchToken:
         return False
     except PKCS11Error as error:
-        raise HsmUnavailable(f"the module cannot be asked for its tokens: {error!r}") from error
+        raise HsmUnavailable(f"the module cannot be asked for its tokens: {_explained(error, label)}") from error
     return True
+
+
+def _explained(error: PKCS11Error, token_label: str) -> str:
+    """The error's name, and where there is one the way out."""
+    name = type(error).__name__
+    if isinstance(error, NoSuchToken):
+        return (
+            f"{name}: no token {token_label!r}; run: bonopay-signer token init, or correct BONOPAY_SIGNER_TOKEN_LABEL"
+        )
+    if isinstance(error, _PIN_REFUSED):
+        return f"{name}; correct the PIN in BONOPAY_SIGNER_TOKEN_PIN_FILE and restart"
+    if type(error) is PKCS11Error:
+        return f"{error}; correct BONOPAY_SIGNER_PKCS11_MODULE, or install p11-kit"
+    return name
 
 
 def _is_transient(error: Exception) -> bool:

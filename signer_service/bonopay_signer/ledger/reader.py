@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import psycopg
+from cryptography.exceptions import UnsupportedAlgorithm
 from psycopg.rows import class_row
 
 from bonopay_signer.fiscal.numbering import parse_fiscal_number
@@ -42,6 +43,19 @@ async def invoice_by_number(connection: psycopg.AsyncConnection, fiscal_number: 
     return await _one(connection, f"{_ENTRIES} WHERE kind = 'invoice' AND fiscal_number = %s", [fiscal_number])
 
 
+async def invoice_signature(connection: psycopg.AsyncConnection, fiscal_number: str) -> bytes | None:
+    """Of an invoice's signature alone, so that asking costs the same whether the invoice is long or unknown."""
+    try:
+        parse_fiscal_number(fiscal_number)
+    except ValueError:
+        return None
+    cursor = await connection.execute(
+        "SELECT signature FROM signer.entry WHERE kind = 'invoice' AND fiscal_number = %s", [fiscal_number]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else bytes(row[0])
+
+
 async def entry_by_hash(connection: psycopg.AsyncConnection, entry_hash: bytes) -> Entry | None:
     return await _one(connection, f"{_ENTRIES} WHERE entry_hash = %s", [entry_hash])
 
@@ -73,12 +87,30 @@ async def outlets_with_chain(connection: psycopg.AsyncConnection) -> list[str]:
 
 
 async def signing_keys(connection: psycopg.AsyncConnection) -> list[tuple[PublicKey, str]]:
-    """Every key ever published with its time of creation, oldest first."""
+    """Every key ever published with its time of creation, oldest first; without those of ``damaged_keys``."""
+    found = ((_published(key_id, der), created_at) for key_id, der, created_at in await _key_rows(connection))
+    return [(key, created_at) for key, created_at in found if key is not None]
+
+
+async def damaged_keys(connection: psycopg.AsyncConnection) -> list[str]:
+    """The ids whose row does not hold the key of that id: somebody changed it."""
+    return [key_id for key_id, der, _ in await _key_rows(connection) if _published(key_id, der) is None]
+
+
+async def _key_rows(connection: psycopg.AsyncConnection) -> list[tuple[str, bytes, str]]:
     cursor = await connection.execute(
-        "SELECT public_der, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+        "SELECT key_id, public_der, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
         "FROM signer.signing_key ORDER BY created_at, key_id"
     )
-    return [(PublicKey(bytes(der)), created_at) for der, created_at in await cursor.fetchall()]
+    return await cursor.fetchall()
+
+
+def _published(key_id: str, der: bytes) -> PublicKey | None:
+    try:
+        key = PublicKey(bytes(der))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if key.key_id == key_id else None
 
 
 async def publish_key(connection: psycopg.AsyncConnection, key: PublicKey) -> None:

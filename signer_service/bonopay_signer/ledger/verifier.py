@@ -16,6 +16,8 @@ from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger.entries import INVOICE, Entry, Head, timestamp
 
+_NEVER = "1970-01-01T00:00:00.000Z"  # the time of a head that has no entry yet
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -62,13 +64,11 @@ async def verify_chain(
         fault = _first_fault(chain, entry, keys)
         if fault is not None:
             return Fault(outlet_id, entry.index, *fault)
-    if head is None or (head.epoch, head.index, head.sequence, head.entry_hash) != (
-        chain.epoch,
-        chain.index,
-        chain.sequence,
-        chain.entry_hash,
-    ):
+    ends = (chain.epoch, chain.index, chain.sequence, chain.entry_hash)
+    if head is None or (head.epoch, head.index, head.sequence, head.entry_hash) != ends:
         return Fault(outlet_id, None, "head", f"the head does not name entry {chain.index}, the last one")
+    if timestamp(head.sealed_at) != (chain.sealed_at or _NEVER):
+        return Fault(outlet_id, None, "head", f"the head's time is {timestamp(head.sealed_at)}, not the last entry's")
     return Verified(outlet_id, chain.index, chain.sequence, chain.entry_hash)
 
 
@@ -80,7 +80,7 @@ def _first_fault(chain: _Chain, entry: Entry, keys: Mapping[str, PublicKey]) -> 
     for name, check in _CHECKS:
         try:
             detail = check(chain, entry, statement, keys)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             detail = f"the entry cannot be read: {error!r}"
         if detail is not None:
             return name, detail
@@ -109,6 +109,11 @@ def _hashes(_chain: _Chain, entry: Entry, statement: Statement, _keys: Mapping[s
 
 
 def _columns(_chain: _Chain, entry: Entry, statement: Statement, _keys: Mapping[str, PublicKey]) -> str | None:
+    return contradiction(entry, statement)
+
+
+def contradiction(entry: Entry, statement: Statement) -> str | None:
+    """The first column that does not say what was sealed: queries find entries by their columns."""
     for name, stored, sealed in _column_pairs(entry, statement):
         if stored != sealed:
             return f"column {name} says {stored!r}, the sealed statement {sealed!r}"

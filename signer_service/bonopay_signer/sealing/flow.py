@@ -25,7 +25,7 @@ from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.errors import Conflict, DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
 from bonopay_signer.sealing.settlement import Settlement, cancel_quietly
-from bonopay_signer.sealing.submissions import StateConflict, Submission
+from bonopay_signer.sealing.submissions import StateConflict, Submission, UidTaken
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.totals import differences
 from bonopay_signer.sealing.turns import Turns
@@ -172,7 +172,7 @@ class InlineSealing:
         except Unreachable as error:
             await self._release(work, str(error), maybe_pending=False)
             raise DgiUnreachable(str(error)) from error
-        except DeviceError as error:
+        except (DeviceError, UidTaken) as error:
             await self._release(work, str(error), maybe_pending=True)
             raise DgiUnreachable(str(error)) from error
         return pending

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -21,6 +22,10 @@ from bonopay_signer.tenants.secrets import SecretsError
 
 _logger = logging.getLogger(__name__)
 _SEALED = (State.CONFIRMING, State.UNKNOWN)
+_LEFT_BEHIND = (State.RESERVED, State.PREPARED, State.CANCELLING)
+# What hangs at a silent DGI must leave connections to everybody else: of one outlet at once, and of all.
+_OF_ONE_OUTLET, _SETTLING, _TIDYING = 10, 40, 20
+_OUTAGES = (psycopg.Error, PoolTimeout, JournalUnavailable, LockLost, SecondSigner)
 
 
 class Recovery:
@@ -43,18 +48,29 @@ class Recovery:
         self._tidying = tidying
         self._turns = turns
         self._interval = interval
+        self._tidying_now: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """For ever, until cancelled. Nothing that fails here stops the loop: it is logged and tried again."""
-        while True:
-            try:
-                await self._hold_lock()
-                await self._work_through()
-            except (psycopg.Error, PoolTimeout, JournalUnavailable, LockLost, SecondSigner) as error:
-                _logger.warning("recovery waits: %s", error)
-            except Exception:
-                _logger.exception("recovery failed and will try again")
-            await asyncio.sleep(self._interval)
+        try:
+            while True:
+                await self._attempt(self._once())
+                await asyncio.sleep(self._interval)
+        finally:
+            for task in self._tidying_now.values():
+                task.cancel()
+
+    async def _attempt(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except _OUTAGES as error:
+            _logger.warning("recovery waits: %s", error)
+        except Exception:
+            _logger.exception("recovery failed and will try again")
+
+    async def _once(self) -> None:
+        await self._hold_lock()
+        await self._work_through()
 
     async def _hold_lock(self) -> None:
         try:
@@ -65,14 +81,21 @@ class Recovery:
 
     async def _work_through(self) -> None:
         async with self._pool.connection() as connection:
-            rows = await submissions.due(connection)
-        for row in rows:
-            if row.state in _SEALED:
+            sealed = await submissions.due(connection, _SEALED, _OF_ONE_OUTLET)
+            left_behind = await submissions.due(connection, _LEFT_BEHIND, per_outlet=1)
+        for row in sealed:
+            if self._settlement.running < _SETTLING:
                 await self._resume(row)
-        for outlet_id in dict.fromkeys(row.outlet_id for row in rows if row.state not in _SEALED):
-            # A turn that is taken is a document on its way: it tidies by itself.
-            if not self._turns[outlet_id].locked():
-                await self._tidy(outlet_id)
+        for row in left_behind:
+            # A turn that is taken is a document on its way, or a tidying: it does the work by itself.
+            if not self._turns[row.outlet_id].locked() and len(self._tidying_now) < _TIDYING:
+                self._start_tidying(row.outlet_id)
+
+    def _start_tidying(self, outlet_id: str) -> None:
+        if outlet_id not in self._tidying_now:
+            task = asyncio.create_task(self._attempt(self._tidy(outlet_id)))
+            self._tidying_now[outlet_id] = task
+            task.add_done_callback(lambda _done: self._tidying_now.pop(outlet_id))
 
     async def _resume(self, row: Submission) -> None:
         if self._settlement.is_running(row.fiscal_number):

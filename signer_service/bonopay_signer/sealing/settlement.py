@@ -16,8 +16,10 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from bonopay_signer.db.instance import LockLost
 from bonopay_signer.dgi.device import (
     Device,
     DeviceError,
@@ -29,14 +31,16 @@ from bonopay_signer.dgi.device import (
     Unreachable,
 )
 from bonopay_signer.dgi.emcf import UID_UNKNOWN
+from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.hsm.token import HsmUnavailable
 from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
-from bonopay_signer.ledger.writer import Draft, LedgerWriter
+from bonopay_signer.ledger.writer import Draft, LedgerUnavailable, LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.devices import DeviceOf
-from bonopay_signer.sealing.submissions import Submission
+from bonopay_signer.sealing.submissions import Submission, UidTaken
 from bonopay_signer.sealing.totals import differences
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
@@ -44,6 +48,7 @@ from bonopay_signer.tenants.secrets import SecretsError
 
 _logger = logging.getLogger(__name__)
 _FIRST_DELAY = 1.0
+_OUTAGES = (psycopg.Error, JournalUnavailable, LedgerUnavailable, HsmUnavailable, LockLost)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,11 @@ class Settlement:
         self._running[entry.fiscal_number] = task
         task.add_done_callback(lambda done: self._finished(entry.fiscal_number, done))
 
+    @property
+    def running(self) -> int:
+        """How many attempts are running."""
+        return len(self._running)
+
     def is_running(self, fiscal_number: str) -> bool:
         return fiscal_number in self._running
 
@@ -103,8 +113,10 @@ class Settlement:
 
     def _finished(self, number: str, task: asyncio.Task[None]) -> None:
         self._running.pop(number, None)
-        if not task.cancelled() and task.exception() is not None:
-            _logger.warning("settlement of %s stopped, recovery takes over", number, exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            defect = None if isinstance(error, _OUTAGES) else error
+            _logger.warning("settlement of %s stopped, recovery takes over: %s", number, error, exc_info=defect)
 
     async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
         try:
@@ -113,7 +125,7 @@ class Settlement:
                 await self._resolve(sealed)
         except (Unreachable, SecretsError) as error:
             await self._postpone(submission, error)
-        except DeviceError as error:
+        except (DeviceError, UidTaken) as error:
             await self._postpone(submission, error, unknown=True)
 
     async def _confirmed_at_once(self, sealed: Sealed) -> bool:
@@ -133,8 +145,7 @@ class Settlement:
         except Refused as refusal:
             if refusal.code == UID_UNKNOWN:
                 raise UnknownOutcome(f"the DGI no longer waits for {uid}") from refusal
-            if not refusal.is_verdict:
-                raise UnknownOutcome(f"something other than the DGI refused the confirmation: {refusal}") from refusal
+            _believe_only_the_dgi(refusal)
             await cancel_quietly(sealed.device, sealed.number, uid)
             await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
         else:
@@ -160,6 +171,7 @@ class Settlement:
             try:
                 pending = await sealed.device.prepare(Document(sealed.number, sealed.outlet.isf, sealed.invoice))
             except Refused as refusal:
+                _believe_only_the_dgi(refusal)
                 await self._append(sealed, REJECTED, _rejected(sealed, sealed.uid, refusal.code, refusal.words))
                 return
             async with self._pool.connection() as connection:
@@ -200,12 +212,18 @@ class Settlement:
         )
 
 
+def _believe_only_the_dgi(refusal: Refused) -> None:
+    """Raises UnknownOutcome for a refusal that is not the DGI's own."""
+    if not refusal.is_verdict:
+        raise UnknownOutcome(f"something other than the DGI refused: {refusal}") from refusal
+
+
 async def cancel_quietly(device: Device, fiscal_number: str | None, uid: str) -> bool:
     """Cancel a uid that expires by itself anyway. Whether the DGI holds it no longer, as far as it told."""
     try:
         await device.cancel(fiscal_number, uid)
-    except Refused:
-        return True  # not pending any more
+    except Refused as refusal:
+        return refusal.is_verdict  # by the DGI's word: not pending any more
     except DeviceError as error:
         _logger.info("uid %s was not cancelled and will expire: %s", uid, error)
         return False

@@ -37,6 +37,10 @@ class State(StrEnum):
     SETTLED = "settled"
 
 
+class UidTaken(Exception):
+    """The DGI gave a uid that belongs to another document of the outlet."""
+
+
 class StateConflict(Exception):
     """The row is not in the state that the transition starts from: somebody else moved it."""
 
@@ -77,7 +81,8 @@ async def reserve(connection: psycopg.AsyncConnection, head: Head, merchant_nif:
 
 
 async def prepared(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
-    await _move(connection, submission_id, (State.RESERVED,), State.PREPARED, uid=uid)
+    """Raises UidTaken."""
+    await _prepare(connection, submission_id, (State.RESERVED,), State.PREPARED, uid)
 
 
 async def sealed(connection: psycopg.AsyncConnection, submission_id: int) -> None:
@@ -98,8 +103,8 @@ async def released(connection: psycopg.AsyncConnection, submission_id: int) -> N
 
 
 async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
-    """A new uid for a sealed document, after the DGI said that the old one was not finalised."""
-    await _move(connection, submission_id, (State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid=uid)
+    """A new uid for a sealed document, after the DGI said that the old one was not finalised. Raises UidTaken."""
+    await _prepare(connection, submission_id, (State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid)
 
 
 async def settled(connection: psycopg.AsyncConnection, submission_id: int) -> None:
@@ -133,10 +138,16 @@ async def of_outlet(connection: psycopg.AsyncConnection, outlet_id: str, states:
     return await _select(connection, "WHERE outlet_id = %s AND state = ANY(%s) ORDER BY id", [outlet_id, list(states)])
 
 
-async def due(connection: psycopg.AsyncConnection, limit: int = 200) -> list[Submission]:
-    """What waits for its next attempt, oldest first."""
-    where = "WHERE state NOT IN ('released', 'settled') AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT %s"
-    return await _select(connection, where, [limit])
+async def due(
+    connection: psycopg.AsyncConnection, states: tuple[State, ...], per_outlet: int, limit: int = 200
+) -> list[Submission]:
+    """What waits for its next attempt: the oldest of every outlet, then the second oldest of every outlet, …"""
+    where = (
+        "JOIN (SELECT id, row_number() OVER (PARTITION BY outlet_id ORDER BY next_attempt_at, id) AS rank "
+        "FROM signer.submission WHERE state = ANY(%s) AND next_attempt_at <= now()) AS waiting USING (id) "
+        "WHERE rank <= %s ORDER BY rank, next_attempt_at LIMIT %s"
+    )
+    return await _select(connection, where, [list(states), per_outlet, limit])
 
 
 async def counts(connection: psycopg.AsyncConnection, outlet_id: str) -> dict[str, int]:
@@ -153,6 +164,15 @@ async def _select(connection: psycopg.AsyncConnection, where: str, parameters: l
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
         await cursor.execute(f"{_SELECT} {where}", parameters)
         return await cursor.fetchall()
+
+
+async def _prepare(
+    connection: psycopg.AsyncConnection, submission_id: int, sources: tuple[State, ...], target: State, uid: str
+) -> None:
+    try:
+        await _move(connection, submission_id, sources, target, uid=uid)
+    except psycopg.errors.UniqueViolation as error:
+        raise UidTaken(f"the DGI gave {uid}, which belongs to another document") from error
 
 
 async def _move(

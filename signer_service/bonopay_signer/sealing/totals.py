@@ -34,7 +34,13 @@ def _pairs(invoice: Invoice, theirs: DeviceTotals) -> Iterator[tuple[str, Decima
         yield "/tax_groups", theirs.groups[code].total, Decimal(0)
 
 
+def _written(amount: Decimal) -> str:
+    """With two decimals, or with all that there are, so that two different amounts never look the same."""
+    cents = f"{amount:.2f}"
+    return cents if Decimal(cents) == amount else f"{amount:f}"
+
+
 def _finding(pointer: str, expected: Decimal, actual: Decimal) -> Finding:
-    values = {"expected": f"{expected:.2f}", "actual": f"{actual:.2f}"}
+    values = {"expected": _written(expected), "actual": _written(actual)}
     words = {language: text.format(**values) for language, text in _WORDS.items()}
     return Finding(pointer=pointer, code="dgi.total.differs", message=words, **values)

@@ -31,7 +31,7 @@ class ApiKey:
 
     def is_current(self, now: datetime | None = None) -> bool:
         now = now or datetime.now(UTC)
-        return (self.revoked_at is None or self.revoked_at > now) and (self.expires_at is None or self.expires_at > now)
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
     def covers(self, merchant_nif: str, outlet_id: str, operation: str) -> bool:
         """Whether the key is for this merchant's outlet and this operation."""

@@ -3,17 +3,19 @@
 import hmac
 from typing import Literal
 
+import msgspec
 import psycopg
 from msgspec import Struct, structs
 
 from bonopay_signer.fiscal import canonical, qr, security
-from bonopay_signer.fiscal.statement import Statement, entry_hash
+from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import INVOICE, Entry
+from bonopay_signer.ledger.verifier import contradiction
 from bonopay_signer.sealing.answer import DgiAnswer, dgi_answer
 from bonopay_signer.tenants.rows import find_outlet
 
-_NO_CODE = "0000-0000-0000"
+_NO_SIGNATURE = bytes(security.SIGNATURE_LENGTH)
 
 
 class Check(Struct, frozen=True):
@@ -42,9 +44,12 @@ NOT_FOUND = Verification("not_found")
 
 async def verify_number(connection: psycopg.AsyncConnection, fiscal_number: str, code: str) -> Verification:
     """An unknown number and a wrong short code are answered alike; the code is compared in constant time."""
+    signature = await reader.invoice_signature(connection, fiscal_number)
+    expected = security.short_code(signature or _NO_SIGNATURE)
+    if not hmac.compare_digest(_normalized(code).encode(), expected.encode()) or signature is None:
+        return NOT_FOUND
     entry = await reader.invoice_by_number(connection, fiscal_number)
-    expected = security.short_code(entry.signature) if entry else _NO_CODE
-    if not hmac.compare_digest(_normalized(code).encode(), expected.encode()) or entry is None:
+    if entry is None:
         return NOT_FOUND
     checks = [Check("short_code", True), *await _entry_checks(connection, entry)]
     return await _verification(connection, entry, checks)
@@ -68,12 +73,40 @@ async def verify_qr(connection: psycopg.AsyncConnection, blob: str) -> Verificat
 
 
 async def _entry_checks(connection: psycopg.AsyncConnection, entry: Entry) -> list[Check]:
-    same_payload = canonical.sha256_hex(entry.payload) == entry.statement_fields.get("payload_hash")
-    same_entry = entry_hash(entry.previous_hash, entry.statement) == entry.entry_hash
+    """The invoice's entry, and with "ledger" the DGI's verdict on it: whoever writes to the database forges neither."""
     signed = await _is_signed(connection, entry.key_id, entry.signature, entry.entry_hash)
-    previous = await reader.entry_at(connection, entry.outlet_id, entry.index - 1) if entry.index > 1 else None
-    linked = entry.index == 1 or (previous is not None and previous.entry_hash == entry.previous_hash)
-    return [Check("content", same_payload and same_entry), Check("signature", signed), Check("ledger", linked)]
+    linked = await _is_linked(connection, entry) and await _verdict_holds(connection, entry)
+    return [Check("content", _content_holds(entry)), Check("signature", signed), Check("ledger", linked)]
+
+
+def _content_holds(entry: Entry) -> bool:
+    """Whether payload, hashes and columns are those that the statement names."""
+    try:
+        statement = msgspec.json.decode(entry.statement, type=Statement)
+    except msgspec.MsgspecError:
+        return False
+    sealed = canonical.sha256_hex(entry.payload) == statement.payload_hash == entry.payload_hash.hex()
+    same_entry = entry_hash(entry.previous_hash, entry.statement) == entry.entry_hash
+    return sealed and same_entry and contradiction(entry, statement) is None
+
+
+async def _is_linked(connection: psycopg.AsyncConnection, entry: Entry) -> bool:
+    if entry.index == 1:
+        return entry.previous_hash == ZERO_HASH
+    previous = await reader.entry_at(connection, entry.outlet_id, entry.index - 1)
+    return previous is not None and previous.entry_hash == entry.previous_hash
+
+
+async def _verdict_holds(connection: psycopg.AsyncConnection, invoice: Entry) -> bool:
+    verdict = await reader.verdict(connection, invoice.fiscal_number)
+    if verdict is None:
+        return True
+    return (
+        _content_holds(verdict)
+        and verdict.payload_fields.get("invoice_entry_hash") == invoice.entry_hash.hex()
+        and await _is_signed(connection, verdict.key_id, verdict.signature, verdict.entry_hash)
+        and await _is_linked(connection, verdict)
+    )
 
 
 async def _is_signed(connection: psycopg.AsyncConnection, key_id: str, signature: bytes, digest: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from html import escape
 from importlib import resources
 from urllib.parse import urlencode
@@ -16,6 +16,8 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Africa/Kinshasa, without the operating system's time zones: UTC+1, which the country has never shifted in summer.
+_KINSHASA = timezone(timedelta(hours=1))
 _LANGUAGE_OF_LINK = {"fr": "en", "en": "fr"}
 
 
@@ -72,7 +74,7 @@ def _facts(words: dict[str, str], verification: Verification) -> str:
         (words["document_type"], _text(words.get(verification.document_type or "", verification.document_type))),
         (words["total"], _money(verification.total, verification.currency)),
         (words["tax"], _money(verification.tax, verification.currency)),
-        (words["sealed_at"], f"{_moment(verification.sealed_at)} {_text(words['utc'])}"),
+        (words["sealed_at"], f"{_moment(verification.sealed_at)} {_text(words['zone'])}"),
         (words["dgi"], f'<span class="{waiting}">{_text(words["dgi_" + dgi.status])}</span>'),
     ]
     if dgi.code:
@@ -126,7 +128,8 @@ def _money(amount: str | None, currency: str | None) -> str:
 
 
 def _moment(sealed_at: str | None) -> str:
-    return _text(datetime.fromisoformat(sealed_at or "").strftime("%d/%m/%Y %H:%M:%S"))
+    """In Kinshasa's time, as on the paper."""
+    return _text(datetime.fromisoformat(sealed_at or "").astimezone(_KINSHASA).strftime("%d/%m/%Y %H:%M:%S"))
 
 
 def _text(value: str | None) -> str:

@@ -1,13 +1,16 @@
 """The public routes: verification for programs and people, and the keys."""
 
+from urllib.parse import urlencode
+
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bonopay_signer.api.bodies import json_response
+from bonopay_signer.fiscal.numbering import parse_fiscal_number
 from bonopay_signer.ledger import reader
-from bonopay_signer.verification.checks import Verification, verify_number, verify_qr
+from bonopay_signer.verification.checks import NOT_FOUND, Verification, verify_number, verify_qr
 from bonopay_signer.verification.pages import CONTENT_SECURITY_POLICY, LANGUAGES, form_page, result_page
 
 
@@ -41,11 +44,17 @@ async def verify_form(request: Request) -> Response:
     number = request.query_params.get("number", "").strip().upper()
     code = request.query_params.get("code", "").strip()
     if number and code:
-        address = request.url_for("verify_number_page", fiscal_number=number).include_query_params(
-            code=code, lang=_language(request)
-        )
-        return RedirectResponse(f"{address.path}?{address.query}", 303)
+        return _to_result(request, number, code)
     return _html(form_page(_language(request), number, "/verify"), 200)
+
+
+def _to_result(request: Request, number: str, code: str) -> Response:
+    """To the number's own page; what is no fiscal number stays here, so that it never becomes part of an address."""
+    try:
+        parse_fiscal_number(number)
+    except ValueError:
+        return _result(request, NOT_FOUND, {"number": number, "code": code})
+    return RedirectResponse(f"/verify/{number}?{urlencode({'code': code, 'lang': _language(request)})}", 303)
 
 
 async def verify_number_page(request: Request) -> Response:
@@ -85,7 +94,7 @@ async def _by_qr(request: Request) -> Verification:
 
 
 def _result(request: Request, verification: Verification, query: dict[str, str]) -> Response:
-    page = result_page(_language(request), verification, request.url.path, query)
+    page = result_page(_language(request), verification, request.scope["path"], query)
     return _html(page, 404 if verification.result == "not_found" else 200)
 
 
@@ -102,7 +111,7 @@ ROUTES = [
     Route("/api/v1/verify/qr/{base32}", verify_qr_json, methods=["GET"]),
     Route("/api/v1/verify/{fiscal_number}", verify_number_json, methods=["GET"]),
     Route("/verify", verify_form, methods=["GET"]),
-    Route("/verify/{fiscal_number}", verify_number_page, methods=["GET"], name="verify_number_page"),
+    Route("/verify/{fiscal_number}", verify_number_page, methods=["GET"]),
     Route("/V/{base32}", verify_qr_page, methods=["GET"]),
     Route("/.well-known/fiscal-keys.json", fiscal_keys, methods=["GET"]),
 ]

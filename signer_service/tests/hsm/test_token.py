@@ -13,7 +13,7 @@ from bonopay_signer.fiscal.statement import ZERO_HASH
 from bonopay_signer.hsm import sealer as sealer_module
 from bonopay_signer.hsm.ecdsa import PublicKey, signature_to_der
 from bonopay_signer.hsm.sealer import Sealer
-from bonopay_signer.hsm.token import TokenSession
+from bonopay_signer.hsm.token import HsmUnavailable, TokenSession
 
 from ..fiscal.statements import TYPICAL
 from ..support.processes import python_environment, run_signer_command
@@ -78,8 +78,8 @@ def test_only_typed_statements_can_be_signed() -> None:
 class _Recorder:
     """A session that would sign anything."""
 
-    def __init__(self) -> None:
-        self.public_key = type("Key", (), {"key_id": TYPICAL.key_id})()
+    def __init__(self, sound: bool = True) -> None:
+        self.public_key = type("Key", (), {"key_id": TYPICAL.key_id, "verifies": lambda *_: sound})()
         self.digests: list[bytes] = []
 
     def _sign_digest(self, digest: bytes) -> bytes:
@@ -153,3 +153,51 @@ def test_another_key_under_the_same_label_is_not_used(fresh: Token, tmp_path: Pa
     shutil.rmtree(other.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split() == ["signed", "refused"]
+
+
+def test_wrong_pin_is_tried_once_so_that_the_token_does_not_lock_itself(fresh: Token) -> None:
+    right = _script("count_logins.py", fresh)
+    assert right.stdout.split() == ["open"] * 4 + ["1"], right.stdout + right.stderr
+    fresh.pin_file.write_text("wrong-pin-1234")
+    wrong = _script("count_logins.py", fresh)
+    assert wrong.stdout.split() == ["PIN"] * 4 + ["1"], wrong.stdout + wrong.stderr
+
+
+def test_public_key_that_is_not_the_private_key_s_is_not_used(fresh: Token) -> None:
+    done = _script("mismatch_the_pair.py", fresh)
+    assert done.stdout.split() == ["refused"], done.stdout + done.stderr
+
+
+async def test_signature_that_does_not_verify_never_leaves_the_token_s_keeper() -> None:
+    session = _Recorder(sound=False)
+    with pytest.raises(HsmUnavailable, match="does not verify"):
+        await Sealer(session, TYPICAL.authority).sign([(TYPICAL, ZERO_HASH)])  # type: ignore[arg-type]
+
+
+def test_second_key_of_the_same_label_is_refused(fresh: Token) -> None:
+    script = (
+        "import pkcs11; from bonopay_signer.hsm import token; "
+        f"session = pkcs11.lib('libp11-kit.so.0').get_token(token_label='{Token.LABEL}')"
+        f".open(rw=True, user_pin='{fresh.pin}'); token._generate(session, '{Token.KEY_LABEL}')"
+    )
+    environment = python_environment(fresh.environment)
+    subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=True)
+    done = run_signer_command("key", "create", "--if-missing", environment=fresh.environment)
+    assert done.returncode == 1 and "several keys" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"BONOPAY_SIGNER_PKCS11_MODULE": "libnowhere.so"}, "BONOPAY_SIGNER_PKCS11_MODULE"),
+        ({"BONOPAY_SIGNER_TOKEN_LABEL": "nowhere"}, "bonopay-signer token init"),
+    ],
+)
+def test_module_or_token_that_is_not_there_is_told_with_the_way_out(
+    fresh: Token, settings: dict[str, str], words: str
+) -> None:
+    for command in (("key", "create"), ("token", "init", "--so-pin-file", str(fresh.so_pin_file))):
+        if command[0] == "token" and words.endswith("init"):
+            continue
+        done = run_signer_command(*command, environment=fresh.environment | settings)
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr

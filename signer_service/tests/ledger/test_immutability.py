@@ -50,6 +50,25 @@ def test_triggers_refuse_even_the_superuser(with_entries: Stand, statement: str)
         "ALTER TABLE signer.entry DISABLE TRIGGER ALL",
         "DROP TABLE signer.entry",
         "CREATE TABLE signer.own (x int)",
+        "CREATE TABLE public.own (x int)",
+        "CREATE SCHEMA own",
+        "CREATE FUNCTION signer.own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OR REPLACE FUNCTION signer.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER own BEFORE INSERT ON signer.entry FOR EACH ROW EXECUTE FUNCTION signer.refuse_change()",
+        "CREATE RULE own AS ON INSERT TO signer.entry DO INSTEAD NOTHING",
+        "ALTER FUNCTION signer.refuse_change() RESET ALL",
+        "SET session_replication_role = replica",
+        "SET ROLE postgres",
+        "SELECT setval('signer.submission_id_seq', 1)",
+        "SELECT nextval('signer.dgi_exchange_id_seq')",
+        "COPY signer.entry TO PROGRAM 'cat'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "INSERT INTO signer.outlet_head SELECT * FROM signer.outlet_head",
+        "INSERT INTO signer.merchant (nif, name) VALUES ('ZZZZZ', 'x')",
+        "INSERT INTO signer.migration (number, name, checksum) VALUES (99, 'x', 'x')",
+        "UPDATE signer.api_key SET revoked_at = NULL",
+        "UPDATE signer.migration SET checksum = ''",
+        "INSERT INTO signer.instance (generation, taken_at) VALUES (1, now())",
     ],
 )
 def test_service_role_cannot_administer(with_entries: Stand, statement: str) -> None:
@@ -106,3 +125,26 @@ def test_new_head_starts_empty(with_entries: Stand) -> None:
                 "INSERT INTO signer.outlet_head VALUES (%s, 1, 5, decode(repeat('00', 32), 'hex'), 5, now())",
                 [outlet.id],
             )
+
+
+def test_operators_put_before_postgresql_s_do_not_fool_the_triggers(with_entries: Stand) -> None:
+    """PostgreSQL 14 lets every role create in the schema public."""
+    role = with_entries.database.service_role
+    with with_entries.database.as_admin() as admin:
+        admin.execute(f'GRANT CREATE ON SCHEMA public TO "{role}"')
+        try:
+            with with_entries.database.as_service() as connection:
+                connection.execute(
+                    "CREATE FUNCTION public.never(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'"
+                )
+                connection.execute(
+                    "CREATE OPERATOR public.<> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.never)"
+                )
+                connection.execute("SET search_path = public, pg_catalog")
+                with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="moves forward by one entry"):
+                    connection.execute(
+                        "UPDATE signer.outlet_head SET index = index + 7, entry_hash = sha256('x') WHERE index > 0"
+                    )
+        finally:
+            admin.execute("DROP FUNCTION IF EXISTS public.never CASCADE")
+            admin.execute(f'REVOKE CREATE ON SCHEMA public FROM "{role}"')

@@ -78,11 +78,44 @@ _FLIP = "set_byte({0}, 0, get_byte({0}, 0) # 1)"
         ("document_id = gen_random_uuid()", "columns"),
         ("merchant_nif = 'B7654321C'", "columns"),
         ("sealed_at = sealed_at + interval '1 millisecond'", "columns"),
+        ("epoch = 2", "columns"),
+        ("statement = convert_to(' ', 'UTF8') || statement", "canonical"),
+        ("payload = convert_to('{\"a\":' || repeat('[', 90000), 'UTF8')", "canonical"),
     ],
 )
 def test_changed_row_is_named(by_hand: Callable[..., str], assignment: str, check: str) -> None:
     output = by_hand(f"UPDATE signer.entry SET {assignment} WHERE $O AND index = 3")
     assert "BAD at entry 3" in output and f", {check}:" in output
+
+
+def test_time_that_no_calendar_has_is_named_and_hides_no_other_outlet(by_hand: Callable[..., str]) -> None:
+    assert "BAD at rows, rows:" in by_hand("UPDATE signer.entry SET sealed_at = 'infinity' WHERE $O AND index = 3")
+
+
+@pytest.mark.parametrize("by", ["1 year", "-1 year"])
+def test_head_whose_time_was_changed_is_named(by_hand: Callable[..., str], by: str) -> None:
+    """The next seal is never earlier than the head: its time would be the forger's."""
+    output = by_hand(f"UPDATE signer.outlet_head SET sealed_at = sealed_at + interval '{by}' WHERE $O")
+    assert "BAD at head" in output
+
+
+@pytest.mark.parametrize(
+    "assignment", ["public_der = sha256('x')", "public_der = decode('00', 'hex')", "key_id = repeat('0', 16)"]
+)
+def test_published_key_that_was_changed_is_named(chain: tuple[Stand, Outlet], assignment: str) -> None:
+    stand, outlet = chain
+    with stand.database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("CREATE TEMP TABLE saved AS SELECT * FROM signer.signing_key")
+        try:
+            connection.execute(f"UPDATE signer.signing_key SET {assignment}")
+            done = stand.verify(outlet)
+            keys = stand.http.get("/.well-known/fiscal-keys.json")
+        finally:
+            connection.execute("DELETE FROM signer.signing_key")
+            connection.execute("INSERT INTO signer.signing_key SELECT * FROM saved")
+    assert done.returncode == 1 and "BAD at key" in done.stdout and "Traceback" not in done.stderr, done.stderr
+    assert keys.status_code == 200 and keys.json()["keys"] == [], "what is no key of ours is not published"
 
 
 def test_verdict_turned_into_its_opposite_is_named(by_hand: Callable[..., str]) -> None:
@@ -106,8 +139,8 @@ def test_head_set_back_after_a_deleted_tail_contradicts_a_receipt(chain: tuple[S
     with pytest.raises(AssertionError, match="4 entries, 2 invoices"):
         by_hand(
             "DELETE FROM signer.entry WHERE $O AND index >= 5",
-            f"UPDATE signer.outlet_head SET index = 4, sequence = 2, entry_hash = decode('{hash_4.hex()}', 'hex') "
-            "WHERE $O",
+            f"UPDATE signer.outlet_head SET index = 4, sequence = 2, entry_hash = decode('{hash_4.hex()}', 'hex'), "
+            "sealed_at = (SELECT sealed_at FROM signer.entry WHERE $O AND index = 4) WHERE $O",
         )
 
 

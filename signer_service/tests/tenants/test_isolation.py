@@ -33,6 +33,15 @@ def test_revoked_key_is_unauthorized_at_once(stand: Stand) -> None:
     assert stand.post(payload, key=key).status_code == 401
 
 
+def test_revoked_key_is_unauthorized_whatever_the_two_clocks_say(stand: Stand) -> None:
+    """The database's clock writes the revocation, the signer's reads it."""
+    key = stand.api_key()
+    with stand.database.as_admin() as connection:
+        query = "UPDATE signer.api_key SET revoked_at = now() + interval '1 minute' WHERE prefix = %s"
+        connection.execute(query, [key.split("_")[1]])
+    assert stand.post(document(stand.outlet()), key=key).status_code == 401
+
+
 def test_key_of_one_merchant_neither_seals_nor_reads_nor_sees_another_s(stand: Stand) -> None:
     ours, theirs = stand.outlet(), stand.outlet(OTHER_SELLER)
     their_key = stand.api_key(OTHER_SELLER)

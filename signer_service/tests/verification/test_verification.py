@@ -1,6 +1,9 @@
 """Public verification: true for what was sealed, silent about everything else."""
 
 import re
+import statistics
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -93,6 +96,42 @@ def test_address_in_the_answer_leads_people_to_the_verified_page(stand: Stand, i
     assert "104\u202f400,00\u00a0CDF" in page.text
     assert "Cette page ne remplace pas la vérification de la DGI" in page.text
     assert not any(word in page.text for word in SECRET_WORDS)
+
+
+def test_time_on_the_page_is_that_of_kinshasa_as_on_paper_and_says_so(stand: Stand, invoice: dict) -> None:
+    sealed_at = datetime.fromisoformat(invoice["timestamp"])
+    local = sealed_at.astimezone(ZoneInfo("Africa/Kinshasa")).strftime("%d/%m/%Y %H:%M:%S")
+    url = invoice["verification_url"]
+    assert f"{local} (heure de Kinshasa)" in stand.http.get(url).text
+    assert f"{local} (Kinshasa time)" in stand.http.get(f"{url}&lang=en").text
+    assert _by_number(stand, invoice["fiscal_number"], invoice["short_code"])["sealed_at"] == invoice["timestamp"]
+
+
+def test_names_of_the_seller_are_never_markup(stand: Stand) -> None:
+    outlet = stand.outlet()
+    invoice = stand.sealed(outlet)
+    with stand.database.as_admin() as connection:
+        query = "UPDATE signer.merchant SET name = %s WHERE nif = %s RETURNING (SELECT name FROM signer.merchant WHERE nif = %s)"
+        evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
+        ((name,),) = connection.execute(query, [evil, outlet.nif, outlet.nif]).fetchall()
+        page = stand.http.get(invoice["verification_url"]).text
+        connection.execute("UPDATE signer.merchant SET name = %s WHERE nif = %s", [name, outlet.nif])
+    assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
+
+
+def test_wrong_code_costs_no_more_work_than_an_unknown_number(stand: Stand) -> None:
+    """An invoice of a thousand lines takes longer to read: only who knows its code may notice."""
+    outlet = stand.outlet()
+    line = document(outlet)["items"][0]
+    long = stand.sealed(outlet, items=[{**line, "name": f"{line['name']} {'x' * 180}"}] * 1500)
+    number = long["fiscal_number"]
+    times: dict[str, list[float]] = {number: [], number[:-1] + "9": []}
+    for _ in range(60):
+        for asked, measured in times.items():
+            response = stand.http.get(f"/api/v1/verify/{asked}", params={"code": "0000-0000-0000"})
+            measured.append(response.elapsed.total_seconds())
+    known, unknown = (statistics.median(measured) for measured in times.values())
+    assert known < unknown * 2, (known, unknown)
 
 
 def test_scanned_address_leads_people_to_the_verified_page(stand: Stand, invoice: dict) -> None:
