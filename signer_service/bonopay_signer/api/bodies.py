@@ -12,8 +12,11 @@ BODY_LIMIT = 1024 * 1024
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises Problem ``too_large`` above 1 MiB, as soon as that is known, and ``payload_malformed`` when
-    the client leaves before its end."""
+    """The whole body.
+
+    Raises Problem ``too_large`` above 1 MiB, as soon as that is known, and ``payload_malformed`` when the client leaves
+    before its end.
+    """
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > BODY_LIMIT:
         raise Problem("too_large")

@@ -1,4 +1,4 @@
-"""What a connection may cost before there is a request to answer: uvicorn bounds neither the size of a head nor its time."""
+"""What a connection may cost before there is a request: uvicorn bounds neither the size of a head nor its time."""
 
 import asyncio
 from typing import Any

@@ -61,7 +61,7 @@ class Service:
         try:
             await self.pool.open(wait=True, timeout=10)
         except PoolTimeout as error:
-            words = "the database does not answer (see above); check BONOPAY_SIGNER_DATABASE_URL and that PostgreSQL runs"
+            words = "the database does not answer (see above); check BONOPAY_SIGNER_DATABASE_URL and PostgreSQL"
             raise ConnectionError(words) from error
         await self._refuse_other_schema()
         await self.lock.acquire()

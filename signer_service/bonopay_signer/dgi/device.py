@@ -23,7 +23,7 @@ class DeviceError(Exception):
 class Refused(DeviceError):
     """The request was refused.
 
-    ``is_verdict``: in the device's own words. Otherwise something on the way refused it (a gateway, a proxy), which says
+    ``is_verdict``: in the device's own words. Otherwise something on the way refused it (a gateway), which says
     nothing about the document.
     """
 

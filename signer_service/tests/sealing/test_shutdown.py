@@ -1,4 +1,4 @@
-"""Told to stop in the middle: what is on its way arrives, also when its client has left, or is finished at the next start."""
+"""Told to stop in the middle: what is on its way arrives, also without its client, or is finished at the next start."""
 
 import json
 import signal

@@ -111,7 +111,10 @@ def test_names_of_the_seller_are_never_markup(stand: Stand) -> None:
     outlet = stand.outlet()
     invoice = stand.sealed(outlet)
     with stand.database.as_admin() as connection:
-        query = "UPDATE signer.merchant SET name = %s WHERE nif = %s RETURNING (SELECT name FROM signer.merchant WHERE nif = %s)"
+        query = (
+            "UPDATE signer.merchant SET name = %s WHERE nif = %s "
+            "RETURNING (SELECT name FROM signer.merchant WHERE nif = %s)"
+        )
         evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
         ((name,),) = connection.execute(query, [evil, outlet.nif, outlet.nif]).fetchall()
         page = stand.http.get(invoice["verification_url"]).text
