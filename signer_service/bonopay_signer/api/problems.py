@@ -3,16 +3,15 @@
 from typing import Any
 
 import msgspec
-import psycopg
 import structlog
 from msgspec import UNSET, Struct, UnsetType
-from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bonopay_signer.api.catalogue import PROBLEMS, RETRY_AFTER_SECONDS
 from bonopay_signer.db.instance import LockLost
+from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal.findings import Finding
 from bonopay_signer.fiscal.parsing import PayloadMalformed
@@ -139,9 +138,7 @@ _EXPECTED = (
     LedgerUnavailable,
     LockLost,
     JournalUnavailable,
-    PoolTimeout,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
+    *DATABASE_AWAY,
 )
 
 HANDLERS: dict[Any, Any] = {

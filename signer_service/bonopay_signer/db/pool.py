@@ -1,6 +1,15 @@
 """The service's connections."""
 
-from psycopg_pool import AsyncConnectionPool
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+DATABASE_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby that a failover left behind
+    PoolTimeout,
+)
+"""The database does not answer, or takes nothing: to be tried again."""
 
 
 def make_pool(dsn: str, size: int) -> AsyncConnectionPool:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.db.pool import DATABASE_AWAY
 
 _INSERT = """
 INSERT INTO signer.dgi_exchange
@@ -75,5 +77,5 @@ class Journal:
         try:
             async with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as failure:
+        except DATABASE_AWAY as failure:
             raise JournalUnavailable("the journal of DGI exchanges does not answer") from failure

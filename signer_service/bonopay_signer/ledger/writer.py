@@ -13,9 +13,10 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from bonopay_signer.db.instance import InstanceLock
+from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.numbering import fiscal_number
 from bonopay_signer.fiscal.statement import Statement, entry_hash
@@ -86,21 +87,22 @@ class LedgerWriter:
             generation = self._lock.required_generation()
             try:
                 return await self._append(outlet_id, drafts, generation)
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            except DATABASE_AWAY as error:
                 raise LedgerUnavailable(f"the ledger's database does not answer: {type(error).__name__}") from error
 
     async def _append(self, outlet_id: str, drafts: Sequence[Draft], generation: int) -> list[Entry]:
         async with self._pool.connection() as connection:
             head = await read_head(connection, outlet_id)
-            if head is None:
-                raise LookupError(f"outlet {outlet_id} has no chain")
-            entries = await self._seal(head, drafts)
-            async with connection.transaction():
-                sequence = head.sequence
-                for draft, entry in zip(drafts, entries, strict=True):
-                    sequence += draft.kind == INVOICE
-                    await _write(connection, entry, sequence, generation)
-                    await draft.also_commit(connection)
+        if head is None:
+            raise LookupError(f"outlet {outlet_id} has no chain")
+        # Without a connection: a token that hangs must not leave the whole service without any.
+        entries = await self._seal(head, drafts)
+        async with self._pool.connection() as connection, connection.transaction():
+            sequence = head.sequence
+            for draft, entry in zip(drafts, entries, strict=True):
+                sequence += draft.kind == INVOICE
+                await _write(connection, entry, sequence, generation)
+                await draft.also_commit(connection)
         return entries
 
     async def _seal(self, head: Head, drafts: Sequence[Draft]) -> list[Entry]:

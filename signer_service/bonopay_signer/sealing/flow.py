@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
+from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.device import Device, DeviceError, Document, Pending, Refused, Unreachable
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
@@ -32,11 +33,9 @@ from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
 
 _logger = logging.getLogger(__name__)
-_DATABASE_AWAY = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
+_AWAY = (
+    *DATABASE_AWAY,
     psycopg.errors.UniqueViolation,  # of an open submission: another signer reserved the number
-    PoolTimeout,
     JournalUnavailable,
 )
 
@@ -110,7 +109,7 @@ class InlineSealing:
                 if findings:
                     raise Invalid(findings)
                 outcome = await self._seal_in_turn(invoice, payload, outlet)
-        except _DATABASE_AWAY as error:
+        except _AWAY as error:
             raise LedgerUnavailable(f"the ledger's database does not answer: {type(error).__name__}") from error
         await self._settlement.wait(outcome.entry.fiscal_number, self._patience)
         return outcome

@@ -8,6 +8,7 @@ import pytest
 from bonopay_signer.api.catalogue import PROBLEMS
 from bonopay_signer.fiscal.fingerprint import CORE_VERSION, fingerprint
 
+from ..support.processes import wait_until
 from ..support.stand import Stand, document
 
 
@@ -116,3 +117,31 @@ def test_request_id_is_taken_over_when_sound_and_made_otherwise(stand: Stand) ->
 def test_answers_are_not_cached_but_the_keys_are(stand: Stand) -> None:
     assert stand.post(document(stand.outlet())).headers["cache-control"] == "no-store"
     assert "public" in stand.http.get("/.well-known/fiscal-keys.json").headers["cache-control"]
+
+
+def test_defect_is_answered_as_a_problem_and_logged_once_under_its_request_id(stand: Stand) -> None:
+    outlet = stand.outlet()
+    with stand.database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM signer.outlet_head WHERE outlet_id = %s", [outlet.id])
+    headers = {"Authorization": f"Bearer {stand.key}", "X-Request-Id": f"defect-{outlet.id}"}
+    response = stand.http.get(f"/api/v1/outlets/{outlet.id}", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert response.headers["x-request-id"] == f"defect-{outlet.id}"
+    assert response.headers["cache-control"] == "no-store"
+    # The answer leaves before the request is logged.
+    wait_until(lambda: len(_logged(stand, f"defect-{outlet.id}")) == 2, "the request is logged")
+    mine = _logged(stand, f"defect-{outlet.id}")
+    assert [(line["event"], line["level"]) for line in mine] == [("defect", "error"), ("request", "info")]
+    assert f"outlet {outlet.id} has no chain" in mine[0]["exception"]
+    told = [line for line in _lines(stand) if f"{outlet.id} has no chain" in line.get("exception", "")]
+    assert told == [mine[0]], "told once"
+    assert mine[1]["status"] == 500 and mine[1]["route"] == "/api/v1/outlets/{outlet_id}"
+
+
+def _lines(stand: Stand) -> list[dict]:
+    return [json.loads(line) for line in stand.log().splitlines()]
+
+
+def _logged(stand: Stand, request_id: str) -> list[dict]:
+    return [line for line in _lines(stand) if line.get("request_id") == request_id]

@@ -1,5 +1,6 @@
 """Many tills at once: one seal per document, one unbroken series per outlet."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -101,3 +102,43 @@ def test_confirmation_that_hangs_does_not_block_the_next_document_of_the_outlet(
         hold.release()
         assert waiting.result().json()["dgi"]["status"] == "certified"
     stand.assert_sound(outlet, 2)
+
+
+def test_same_document_id_at_two_outlets_at_once_is_sealed_at_one(stand: Stand) -> None:
+    for _ in range(5):
+        outlets = [stand.outlet(), stand.outlet()]
+        first = document(outlets[0])
+        payloads = [first, {**document(outlets[1]), "document_id": first["document_id"]}]
+        with ThreadPoolExecutor(2) as clients:
+            list(clients.map(stand.post, payloads))
+        answers = [stand.post(payload) for payload in payloads]
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        for outlet, answer in zip(outlets, answers, strict=True):
+            stand.assert_sound(outlet, 1 if answer.status_code == 200 else 0)
+            assert stand.sealed(outlet)["fiscal_number"] == number_of(outlet, 2 if answer.status_code == 200 else 1)
+            assert stand.sandbox.status(outlet.nim)["pendingRequestsCount"] == 0
+
+
+def test_two_spellings_of_one_document_are_one_document(stand: Stand) -> None:
+    outlet = stand.outlet()
+    payload = document(outlet, reference_number="Été/2026")
+    spellings = [
+        json.dumps(payload).encode(),
+        json.dumps(payload, ensure_ascii=False, indent=2, sort_keys=True).encode(),
+        json.dumps(dict(reversed(payload.items()))).encode() + b"\n ",
+    ]
+    with ThreadPoolExecutor(3) as clients:
+        responses = list(clients.map(stand.post, spellings))
+    assert sorted(response.status_code for response in responses) == [200, 200, 201]
+    assert len({response.content for response in responses}) == 1
+    stand.assert_sound(outlet, 1)
+
+
+def test_other_content_under_a_sealed_id_is_a_conflict_also_when_it_breaks_a_rule(stand: Stand) -> None:
+    outlet = stand.outlet()
+    payload = document(outlet)
+    assert stand.post(payload).status_code == 201
+    broken = {**payload, "totals": {**payload["totals"], "total": "1.00"}}
+    assert stand.post(broken).status_code == 409
+    assert stand.post({**payload, "totals": None}).status_code == 400
+    assert stand.post(payload).status_code == 200
