@@ -53,9 +53,9 @@ class OdooPage:
         row.locator("td[name=quantity] input").press("Tab")
 
     def _choose(self, selector: str, text: str) -> None:
-        field = self.page.locator(selector).first
-        field.click()
-        field.fill(text)
+        # A tooltip of what the pointer rests on would take the clicks.
+        self.page.mouse.move(0, 0)
+        self.page.locator(selector).first.fill(text)
         self.page.locator(".o-autocomplete--dropdown-item:not(.o_m2o_dropdown_option)", has_text=text).first.click()
 
     def confirm(self) -> None:
