@@ -79,7 +79,8 @@ def changed(payload: dict, changes: dict[str, Any]) -> dict:
     return payload
 
 
-def _original(nature: str) -> dict:
+def original(nature: str) -> dict:
+    """The `credit` of a credit note that names an original."""
     return {
         "nature": nature,
         "original_fiscal_number": "BONO-KIN001-01-000000001",
@@ -126,23 +127,38 @@ ACCEPTED: dict[str, dict] = {
         ],
     ),
     "advance": invoice(invoice_type="FT", items=[item("250000.00", "1", type="SER", code="ACOMPTE", unit="Forfait")]),
-    "credit-note-correction": invoice(invoice_type="FA", credit=_original("COR")),
+    "credit-note-correction": invoice(invoice_type="FA", credit=original("COR")),
     "credit-note-rebate": invoice(invoice_type="FA", credit=_NO_ORIGINAL),
     "export": invoice(invoice_type="EV", items=[item(tax_group="E"), item("15.00", "4", "H")]),
-    "export-credit-note": invoice(invoice_type="EA", items=[item(tax_group="E")], credit=_original("RAM")),
+    "export-credit-note": invoice(invoice_type="EA", items=[item(tax_group="E")], credit=original("RAM")),
     "export-advance": invoice(invoice_type="ET", items=[item(tax_group="E")]),
     "unicode": invoice(items=[item(**_UNICODE)], cashier_name="Élodie 😀", pos_terminal_id="Caisse n° 2"),
     "largest-amount": invoice(items=[item("999999999999999.99", "1", "A")]),
     "last-day-of-8-percent": invoice(issued_at="2026-05-31T22:59:59Z", items=[item("100.00", "1", "C")]),
     "first-day-of-5-percent": invoice(issued_at="2026-05-31T23:00:00Z", items=[item("100.00", "1", "C")]),
+    "every-payment-method": invoice(
+        client=COMPANY | {"type": "PC", "contact": "client@exemple.cd", "address": "Avenue du Commerce 1, Gombe"},
+        items=[item("700.00", "1", "A")],
+        payments=[
+            CASH | {"method": method, "amount": "100.00", "reference": None if method == "ESPECES" else f"REF {method}"}
+            for method in ("ESPECES", "VIREMENT", "CARTEBANCAIRE", "MOBILEMONEY", "CHEQUES", "CREDIT", "AUTRE")
+        ],
+    ),
+    "every-comment-line": invoice(
+        client=COMPANY | {"type": "PL"}, comments={letter: f"Ligne {letter}" for letter in "ABCDEFGH"}
+    ),
+    "credit-note-cancellation": invoice(invoice_type="FA", credit=original("RAN")),
 }
 
-# What the signer notes of the DGI's answer is canonical JSON like every payload; these members are examples. The last
+# What the signer notes of the DGI's answer is canonical JSON like every payload; these members are examples. The second
 # entry answers an invoice of epoch 1 in epoch 2, so that its QR spells the number out.
 ANSWERS = (
     ("certified", "dgi_certified", 1, {"schema": "bonopay.dgi_certified/1", "code": "TESTABCDEFGHIJKLMNOP2345"}),
     ("rejected-in-the-next-epoch", "dgi_rejected", 2, {"schema": "bonopay.dgi_rejected/1", "error": "11"}),
 )
+
+# Entries that belong to no document; their payloads too are examples. They have no QR: nothing is printed for them.
+WITHOUT_DOCUMENT = (("epoch-opened", "epoch_opened", 2, {"schema": "bonopay.epoch_opened/1", "last_index": 1}),)
 
 _NOW = "2026-11-21T08:30:00Z"
 
@@ -193,7 +209,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "/merchant_nif": "A 1234567 B",
         "/outlet_id": "kin001",
     },
-    "original-number-of-another-form": {"/credit": _original("COR") | {"original_fiscal_number": "INV/1"}},
+    "original-number-of-another-form": {"/credit": original("COR") | {"original_fiscal_number": "INV/1"}},
     "texts": {
         "/cashier_id": "",
         "/cashier_name": " Comptable",
@@ -214,6 +230,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "zero-quantity": {"/items/-": item("10.00", "0")},
     "line-rounds-to-zero": {"/items/-": item("0.01", "0.499")},
     "goods-in-a-levy-group": {"/items/0/type": "TAX"},
+    "before-the-first-table": {"/issued_at": "2021-12-31T22:59:59Z"},
     "group-not-yet-in-force": {
         "/issued_at": "2026-05-31T22:59:59Z",
         "/items/0/tax_group": "O",
@@ -301,6 +318,10 @@ REFUSED: dict[str, dict[str, Any]] = {
         "/payments/0": CASH | {"amount": "45.00", "currency": "USD", "rate": "2320"},
         "/payments/-": CASH | {"amount": "0.01", "currency": "USD", "rate": "0.5"},
     },
+    "payments-at-two-rates": {
+        "/payments/0": CASH | {"amount": "44.99", "currency": "USD", "rate": "2320"},
+        "/payments/-": CASH | {"amount": "0.02", "currency": "USD", "rate": "1160"},
+    },
     "foreign-currency-at-zero": {"/foreign_currency": _USD | {"rate": "0"}},
     "foreign-currency-of-tomorrow": {"/foreign_currency": _USD | {"date": "2026-11-22"}},
     "company-without-name-and-nif": {"/client": WALK_IN | {"type": "PM"}},
@@ -309,9 +330,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "embassy-with-an-endless-reference": {"/client": EMBASSY | {"exemption_reference": "E" * 189}},
     "embassy-without-comment": {"/client": EMBASSY},
     "credit-note-without-nature": {"/invoice_type": "FA"},
-    "sale-with-nature": {"/credit": _original("COR")},
+    "sale-with-nature": {"/credit": original("COR")},
     "credit-note-without-original": {"/invoice_type": "FA", "/credit": _NO_ORIGINAL | {"nature": "RAN"}},
-    "rebate-with-original": {"/invoice_type": "FA", "/credit": _original("RRR")},
+    "rebate-with-original": {"/invoice_type": "FA", "/credit": original("RRR")},
     "several-faults-at-once": {"/items/0/quantity": "0", "/client": WALK_IN | {"type": "PC"}, "/invoice_type": "EA"},
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Check the published vectors with the Python standard library and the `openssl` command, nothing else.
 
-This is a second implementation of docs/contracts.md, written to share no code with the signer: integers where the
-signer uses decimals, its own canonical JSON, its own QR reader. Whoever writes a third one can read it as a guide.
+This and the modules that it imports from its own folder are a second implementation of docs/contracts.md, written to
+share no code with the signer: integers where the signer uses decimals, its own canonical JSON, form, rules and QR
+reader. Whoever writes a third one can read it as a guide.
 
     python3 check_vectors.py [folder of the vectors]
 
@@ -16,8 +17,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also for `python3 -I`
+
+from counting import VectorError, derive_amounts, expect, money, scaled, specific_amount  # noqa: E402
+from credit_notes import judge_credit, judge_rates  # noqa: E402
+from refusals import judge  # noqa: E402
 
 QR_ALPHANUMERIC = re.compile(r"[0-9A-Z $%*+\-./:]+")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -28,21 +35,6 @@ STATEMENT_MEMBERS = (
     "v kind authority epoch merchant_nif outlet_id index fiscal_number document_type sealed_at total tax currency "
     "payload_hash key_id"
 ).split()
-
-START, REDUCTION = date(2022, 1, 1), date(2026, 6, 1)
-RATES = {code: [(START, 0)] for code in "ADEHIJKLMN"}
-RATES |= {code: [(START, 16)] for code in "BF"}
-RATES |= {code: [(START, 8), (REDUCTION, 5)] for code in "CG"}
-RATES |= {code: [(REDUCTION, 1)] for code in "OP"}
-
-
-class VectorError(Exception):
-    """A vector does not hold."""
-
-
-def expect(what, stored, derived):
-    if stored != derived:
-        raise VectorError(f"{what}: stored {stored!r}, derived {derived!r}")
 
 
 def strictly(value):
@@ -65,101 +57,16 @@ def canonical(value):
     return json.dumps(strictly(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
 
 
-# --- arithmetic, in integers: centimes, thousandths of a unit, hundredths of a percent, millionths -------------------
-
-
-def scaled(text, places):
-    """A decimal string as an integer of 10**-places; VectorError when it has more decimals."""
-    whole, _, decimals = text.partition(".")
-    if len(decimals) > places or not (whole + decimals).isdigit():
-        raise VectorError(f"{text!r} is not a decimal of at most {places} places")
-    return int(whole + decimals.ljust(places, "0"))
-
-
-def half_up(numerator, denominator):
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def money(centimes):
-    return f"{centimes // 100}.{centimes % 100:02d}"
-
-
-def line_centimes(item):
-    return half_up(scaled(item["unit_price"], 2) * scaled(item["quantity"], 3), 1000)
-
-
-def specific_amount(item, tax):
-    value = scaled(tax["value"], 6)
-    if tax["basis"] == "amount":
-        return half_up(value, 10**4)
-    if tax["basis"] == "quantity":
-        return half_up(value * scaled(item["quantity"], 3), 10**7)
-    return half_up(value * line_centimes(item), 10**8)
-
-
-def specific_centimes(item):
-    tax = item["specific_tax"]
-    if tax is None:
-        return 0
-    amount = specific_amount(item, tax)
-    expect("specific tax", tax["amount"], money(amount))
-    return amount
-
-
-def rate_on(code, day):
-    rates = [rate for valid_from, rate in RATES[code] if valid_from <= day]
-    if not rates:
-        raise VectorError(f"group {code} is not in force on {day}")
-    return rates[-1]
-
-
-def group_row(code, rate, price_mode, items):
-    """One row of `tax_groups`; amounts in centimes are exact, rates are whole percents."""
-    lines = sum(line_centimes(item) for item in items)
-    specific = sum(specific_centimes(item) for item in items)
-    if price_mode not in ("ht", "ttc"):
-        raise VectorError(f"price mode {price_mode!r} is not known")
-    if code == "N":
-        base, total = 0, lines
-    elif price_mode == "ht":
-        base = lines + specific
-        total = half_up(base * (100 + rate), 100)
-    else:
-        base = half_up(lines * 100, 100 + rate) + specific
-        total = lines + half_up(specific * (100 + rate), 100)
-    return {"code": code, "rate": str(rate), "base": money(base), "tax": money(total - base), "total": money(total)}
-
-
-def kinshasa_day(issued_at):
-    return (datetime.strptime(issued_at, "%Y-%m-%dT%H:%M:%SZ") + timedelta(hours=1)).date()
-
-
-def derive_amounts(invoice):
-    """The `tax_groups` and `totals` of an invoice, from its lines, price mode and day of issue."""
-    day = kinshasa_day(invoice["issued_at"])
-    groups = []
-    for code in sorted({item["tax_group"] for item in invoice["items"]}):
-        items = [item for item in invoice["items"] if item["tax_group"] == code]
-        groups.append(group_row(code, rate_on(code, day), invoice["price_mode"], items))
-    sums = {name: money(sum(scaled(row[name], 2) for row in groups)) for name in ("base", "tax", "total")}
-    specific = money(sum(specific_centimes(item) for item in invoice["items"]))
-    return groups, {**sums, "specific_tax": specific, "currency": "CDF"}
-
-
 def check_amounts(invoice):
+    for item in invoice["items"]:
+        if item["specific_tax"]:
+            amount = money(specific_amount(item, item["specific_tax"]))
+            expect("specific tax", item["specific_tax"]["amount"], amount)
     groups, totals = derive_amounts(invoice)
     expect("tax_groups", invoice["tax_groups"], groups)
     expect("totals", invoice["totals"], totals)
     for row in [*groups, totals]:
         expect("base + tax", scaled(row["total"], 2), scaled(row["base"], 2) + scaled(row["tax"], 2))
-
-
-def check_payments(invoice):
-    paid = 0
-    for payment in invoice["payments"]:
-        rate = scaled(payment["rate"] or "1", 6)
-        paid += half_up(scaled(payment["amount"], 2) * rate, 10**6)
-    expect("payments", money(paid), invoice["totals"]["total"])
 
 
 # --- seals ------------------------------------------------------------------------------------------------------------
@@ -299,6 +206,9 @@ def read_qr(data):
 
 def check_qr(vector, public_url):
     text = vector["qr"]
+    if not vector["statement"]["fiscal_number"]:
+        expect("qr of an entry without a document", text, None)
+        return
     if not QR_ALPHANUMERIC.fullmatch(text):
         raise VectorError("qr: outside QR's alphanumeric alphabet")
     address, _, blob = text.rpartition("/V/")
@@ -337,8 +247,7 @@ def check_payloads(document):
         with_name(vector, check_seal, vector, keys)
         with_name(vector, check_qr, vector, document["public_url"])
         if vector["statement"]["kind"] == "invoice":
-            with_name(vector, check_amounts, vector["payload"])
-            with_name(vector, check_payments, vector["payload"])
+            with_name(vector, check_lawful, vector["payload"])
     return len(vectors)
 
 
@@ -349,27 +258,26 @@ def check_arithmetic(document):
     return len(vectors)
 
 
-def resolve(value, pointer):
-    """Follow an RFC 6901 pointer; only its last step may lead nowhere (a missing member)."""
-    tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
-    for position, token in enumerate(tokens):
-        key = int(token) if isinstance(value, list) else token
-        if position == len(tokens) - 1 and isinstance(value, dict) and key not in value:
-            return
-        value = value[key]
+def check_lawful(payload):
+    """An invoice that nothing is found in, taken alone; its amounts are among what is judged."""
+    expect("findings", [], judge(json.dumps(payload).encode("utf-8")))
 
 
 def check_refusal(vector):
-    if not vector["findings"]:
-        raise VectorError("nothing is found")
     if ("payload" in vector) == ("base64" in vector):
         raise VectorError("either a payload or base64 bytes are expected")
-    for finding in vector["findings"]:
-        expect("finding members", sorted(finding), ["code", "pointer"])
-        if "payload" in vector:
-            resolve(vector["payload"], finding["pointer"])
-        else:
-            base64.b64decode(vector["base64"], validate=True)
+    if "payload" in vector:
+        data = json.dumps(vector["payload"]).encode("utf-8")
+    else:
+        data = base64.b64decode(vector["base64"], validate=True)
+    derived = judge(data)
+    if not derived:
+        raise VectorError("nothing is found")
+    check_findings(vector["findings"], ("pointer", "code"), derived)
+
+
+def check_findings(stored, members, derived):
+    expect("findings", stored, [dict(zip(members, found, strict=True)) for found in derived])
 
 
 def check_refused(document):
@@ -379,7 +287,43 @@ def check_refused(document):
     return len(vectors)
 
 
-FILES = {"payloads.json": check_payloads, "arithmetic.json": check_arithmetic, "refused.json": check_refused}
+_WHOLE_FINDING = ("pointer", "code", "expected", "actual")
+
+
+def check_credit_note(vector):
+    documents = [vector["credit_note"], *vector["earlier"], *([vector["original"]] if vector["original"] else [])]
+    for payload in documents:
+        check_lawful(payload)
+    derived = judge_credit(vector["original"], vector["original_dgi_code"], vector["earlier"], vector["credit_note"])
+    check_findings(vector["findings"], _WHOLE_FINDING, derived)
+
+
+def check_credits(document):
+    vectors = vectors_of(document)
+    for vector in vectors:
+        with_name(vector, check_credit_note, vector)
+    return len(vectors)
+
+
+def check_rate(vector):
+    check_lawful(vector["payload"])
+    check_findings(vector["findings"], _WHOLE_FINDING, judge_rates(vector["payload"], vector["reference"]))
+
+
+def check_exchange_rates(document):
+    vectors = vectors_of(document)
+    for vector in vectors:
+        with_name(vector, check_rate, vector)
+    return len(vectors)
+
+
+FILES = {
+    "payloads.json": check_payloads,
+    "arithmetic.json": check_arithmetic,
+    "refused.json": check_refused,
+    "credits.json": check_credits,
+    "exchange_rates.json": check_exchange_rates,
+}
 
 
 def main(folder):

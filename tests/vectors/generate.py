@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the vectors again from the fiscal core: `payloads.json`, `arithmetic.json`, `refused.json`.
+"""Write the vectors again from the fiscal core: all the `.json` files of this folder.
 
 Only for a change of the contract that is meant: whatever changes in these files breaks somebody's implementation. Needs
 the signer's dependencies. The key is published and signs nothing but vectors; signatures are deterministic (RFC 6979),
@@ -9,6 +9,7 @@ so that a run without changes leaves the files as they are.
 import base64
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -20,8 +21,13 @@ OUTPUT = HERE
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "signer_service")]
 
 import cases  # noqa: E402
+import credit_cases  # noqa: E402
 
 from bonopay_signer.fiscal import canonical, parsing, qr, rules, security, taxes  # noqa: E402
+from bonopay_signer.fiscal.findings import Finding  # noqa: E402
+from bonopay_signer.fiscal.rules.against_original import Original, check_credit  # noqa: E402
+from bonopay_signer.fiscal.rules.against_rate import check_rate  # noqa: E402
+from bonopay_signer.fiscal.schema import Invoice  # noqa: E402
 from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash, entry_preimage  # noqa: E402
 
 PUBLIC_URL = "https://fiscal.bonopay.example"
@@ -46,13 +52,13 @@ class TestKey:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def accepted(payload: dict) -> bytes:
-    """Return the canonical bytes of a payload, once the core has nothing against it."""
+def lawful(payload: dict) -> Invoice:
+    """Return the invoice of a payload that the core has nothing against, taken alone."""
     invoice = parsing.parse(json.dumps(payload).encode("utf-8"))
     findings = rules.check(invoice)
     if findings:
         raise SystemExit(f"{payload['reference_number']} is refused: {findings}")
-    return canonical.encode(invoice)
+    return invoice
 
 
 class Chain:
@@ -93,7 +99,7 @@ class Chain:
             "signature": signature.hex(),
             "auth_code": security.auth_code(signature),
             "short_code": security.short_code(signature),
-            "qr": qr.encode(PUBLIC_URL, statement, previous, signature),
+            "qr": qr.encode(PUBLIC_URL, statement, previous, signature) if statement.fiscal_number else None,
         }
 
     def seal_invoice(self, name: str, payload: dict) -> dict:
@@ -106,7 +112,7 @@ class Chain:
             "total": payload["totals"]["total"],
             "tax": payload["totals"]["tax"],
         }
-        return self.seal(name, payload, accepted(payload), **members)
+        return self.seal(name, payload, canonical.encode(lawful(payload)), **members)
 
 
 def payload_vectors(key: TestKey) -> list[dict]:
@@ -116,6 +122,9 @@ def payload_vectors(key: TestKey) -> list[dict]:
     repeated = {name: sealed[name] for name in ("fiscal_number", "document_type", "total", "tax")}
     for name, kind, epoch, payload in cases.ANSWERS:
         vectors.append(chain.seal(name, payload, canonical.encode(payload), kind=kind, epoch=epoch, **repeated))
+    nothing = {"fiscal_number": "", "document_type": "", "total": "0.00", "tax": "0.00"}
+    for name, kind, epoch, payload in cases.WITHOUT_DOCUMENT:
+        vectors.append(chain.seal(name, payload, canonical.encode(payload), kind=kind, epoch=epoch, **nothing))
     return vectors
 
 
@@ -160,6 +169,45 @@ def findings_of(vector: dict) -> list[dict]:
     return [{"pointer": finding.pointer, "code": finding.code} for finding in findings]
 
 
+def credit_vectors() -> list[dict]:
+    vectors = []
+    for name, case in credit_cases.CREDITS.items():
+        documents = {
+            "original": case.sale and completed(case.sale),
+            "original_dgi_code": case.dgi_code if case.sale else None,
+            "earlier": [completed(payload) for payload in case.earlier],
+            "credit_note": completed(case.credit_note),
+        }
+        vectors.append({"name": name} | documents | {"findings": told(credit_findings(documents))})
+    return vectors
+
+
+def credit_findings(vector: dict) -> tuple[Finding, ...]:
+    """What the core finds in the credit note of a vector of `credits.json`."""
+    sale, earlier = vector["original"], [lawful(payload) for payload in vector["earlier"]]
+    original = sale and Original(lawful(sale), vector["original_dgi_code"])
+    return check_credit(lawful(vector["credit_note"]), original, earlier)
+
+
+def rate_vectors() -> list[dict]:
+    vectors = []
+    for name, (payload, reference) in credit_cases.RATES.items():
+        vector = {"name": name, "reference": reference, "payload": completed(payload)}
+        vectors.append(vector | {"findings": told(rate_findings(vector))})
+    return vectors
+
+
+def rate_findings(vector: dict) -> tuple[Finding, ...]:
+    """What the core finds in the rates of a vector of `exchange_rates.json`."""
+    reference = vector["reference"]
+    return check_rate(lawful(vector["payload"]), reference and Decimal(reference))
+
+
+def told(findings: tuple[Finding, ...]) -> list[dict]:
+    """Findings with all that programs may branch on."""
+    return [{name: getattr(found, name) for name in ("pointer", "code", "expected", "actual")} for found in findings]
+
+
 def write(name: str, document: dict) -> None:
     """One line a member of a vector: long enough to be compact, short enough to be compared."""
     *members, (_, vectors) = document.items()
@@ -179,6 +227,8 @@ def main() -> None:
     write("payloads.json", {"public_url": PUBLIC_URL, "keys": keys, "vectors": payload_vectors(key)})
     write("arithmetic.json", {"vectors": arithmetic_vectors()})
     write("refused.json", {"vectors": refused_vectors()})
+    write("credits.json", {"vectors": credit_vectors()})
+    write("exchange_rates.json", {"vectors": rate_vectors()})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Bytes to `Invoice`, or every fault of form at once.
 
-The happy path is one typed decode, plus one pass for duplicate member names, which the typed decoder lets through and
-RFC 7493 forbids. Only when it fails does the walker run. The walker reads the types of `schema` themselves
+The happy path is one typed decode, plus a count of strings for duplicate member names, which the typed decoder lets
+through and RFC 7493 forbids. Only when it fails does the walker run. The walker reads the types of `schema` themselves
 (`msgspec.inspect`), so there is one description of the payload and the two cannot disagree.
 """
 
@@ -15,12 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from .findings import Finding, finding, pointer_to
+from . import canonical
+from .findings import Finding, finding, limited, pointer_to
 from .forms import FORBIDDEN_IN_TEXT, MAX_TEXT
 from .schema import Invoice
-
-MAX_FINDINGS = 500
-"""Beyond this many faults the list ends with `findings.truncated`."""
 
 MAX_DEPTH = 32
 """Arrays and objects within one another; the schema needs four."""
@@ -45,19 +43,25 @@ def parse(data: bytes) -> Invoice:
     """Return the invoice that `data` holds. Raises PayloadMalformed, and nothing else, whatever the bytes."""
     try:
         invoice = _decoder.decode(data)
-        json.loads(data.decode("utf-8"), object_pairs_hook=_refuse_duplicates)
     except (msgspec.DecodeError, ValueError) as error:
         raise PayloadMalformed(_explain(data, error)) from error
+    if _gives_a_member_twice(data, canonical.encode(invoice)):
+        raise PayloadMalformed(_explain(data, ValueError("a member is given more than once")))
     return invoice
 
 
-class _DuplicateMemberError(ValueError):
-    """An object names a member twice."""
+def _gives_a_member_twice(data: bytes, shortest: bytes) -> bool:
+    """Whether a JSON text repeats a member; `shortest` is the canonical form of what it was decoded to.
+
+    The decoder keeps one of the members that share a name. Without the others the text says the same, and no text that
+    does is shorter than the canonical one, or has more strings: the schema has no optional member and no free one.
+    """
+    return len(data) != len(shortest) and _strings_in(data) != _strings_in(shortest)
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise _DuplicateMemberError
+def _strings_in(data: bytes) -> int:
+    """How many strings a valid JSON text holds, names of members included, times two: its quotes but the escaped."""
+    return data.replace(rb"\\", b"").replace(rb"\"", b"").count(b'"')
 
 
 # --- what a JSON text holds, nothing lost: names given twice stay twice, numbers stay as written ----------------------
@@ -99,7 +103,7 @@ def _explain(data: bytes, error: Exception) -> tuple[Finding, ...]:
         return (finding("", "json.syntax", actual=f"{fault.lineno}:{fault.colno}"),)
     except _NotJsonError as fault:
         return (finding("", "json.constant", actual=str(fault)),)
-    findings = _first(MAX_FINDINGS, _walk(_INVOICE_TYPE, value, ()))
+    findings = limited(_walk(_INVOICE_TYPE, value, ()))
     return findings or (finding("", "json.not_canonical", actual=str(error)),)
 
 
@@ -108,16 +112,6 @@ def _depth(text: str) -> int:
     outside_strings = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
     steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", outside_strings))
     return max(accumulate(steps), default=0)
-
-
-def _first(count: int, findings: Iterator[Finding]) -> tuple[Finding, ...]:
-    kept: list[Finding] = []
-    for found in findings:
-        if len(kept) == count:
-            kept.append(finding("", "findings.truncated"))
-            break
-        kept.append(found)
-    return tuple(kept)
 
 
 # --- the walker -------------------------------------------------------------------------------------------------------

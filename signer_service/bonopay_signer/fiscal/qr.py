@@ -64,7 +64,7 @@ def encode(public_url: str, statement: Statement, previous_hash: bytes, signatur
     """Return the text of the QR.
 
     `public_url` is the service's public address, without query. Raises ValueError when it leaves QR's alphanumeric
-    alphabet, when the statement is not valid, or when a hash or signature is not of its length.
+    alphabet, when the statement is not valid or has no document, or when a hash or signature is not of its length.
     """
     url = public_url.upper().rstrip("/")
     if not _PUBLIC_URL.fullmatch(url):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .canonical import canonical_by_type
 from .forms import (
     Date,
     DocumentId,
@@ -123,8 +124,9 @@ class Comments(Struct, frozen=True, forbid_unknown_fields=True):
     H: Text | None
 
 
+@canonical_by_type
 class Invoice(Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole canonical payload."""
+    """A whole canonical payload. Made by `parsing.parse`, which checks every member, and by nothing else."""
 
     schema: Literal["bonopay.invoice/1"]
     document_id: DocumentId

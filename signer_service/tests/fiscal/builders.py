@@ -9,7 +9,7 @@ from bonopay_signer.fiscal import parsing, rules
 from bonopay_signer.fiscal.findings import Finding
 from bonopay_signer.fiscal.schema import Invoice
 
-from .published import cases, check_vectors, generate
+from .published import cases, counting, generate
 
 REMOVED = cases.REMOVED
 LARGEST_MONEY = 10**17
@@ -19,6 +19,20 @@ LARGEST_MONEY = 10**17
 def accepted(**members: Any) -> dict:
     """An invoice with the given members, its tax groups, totals and single payment filled in."""
     return generate.completed(cases.invoice(**members))
+
+
+def credit_note(original: dict, items: list[dict] | None = None, nature: str = "RAM", **members: Any) -> dict:
+    """A credit note against `original`, of all its lines or of others."""
+    return accepted(
+        **{
+            "invoice_type": "EA" if original["invoice_type"] in ("EV", "ET") else "FA",
+            "price_mode": original["price_mode"],
+            "issued_at": original["issued_at"],
+            "items": original["items"] if items is None else items,
+            "credit": cases.original(nature),
+        }
+        | members
+    )
 
 
 def as_bytes(payload: Any) -> bytes:
@@ -78,7 +92,7 @@ def texts(max_size: int = 30) -> st.SearchStrategy[str]:
 def items(draw: st.DrawFn, groups: str = "ABCDEFGHIJKLMNOP", digits: int = 9) -> dict:
     """Lines that do not round to zero, some with a specific tax whose amount follows its basis."""
     item = cases.item(draw(money(digits)), draw(decimals(3, 6)), draw(st.sampled_from(groups)), name=draw(texts()))
-    if not check_vectors.line_centimes(item):
+    if not counting.line_centimes(item):
         item["quantity"] = "1"
     if item["type"] != "TAX" and draw(st.booleans()):
         item["specific_tax"] = draw(specific_taxes(item))
@@ -89,8 +103,8 @@ def items(draw: st.DrawFn, groups: str = "ABCDEFGHIJKLMNOP", digits: int = 9) ->
 def specific_taxes(draw: st.DrawFn, item: dict) -> dict | None:
     """A specific tax of `item`, None when its amount rounds to zero or has no spelling."""
     tax = cases.specific(draw(st.sampled_from(["amount", "quantity", "percent"])), draw(decimals(6, 9)), "0.00")
-    amount = check_vectors.specific_amount(item, tax)
-    return tax | {"amount": check_vectors.money(amount)} if 0 < amount < LARGEST_MONEY else None
+    amount = counting.specific_amount(item, tax)
+    return tax | {"amount": counting.money(amount)} if 0 < amount < LARGEST_MONEY else None
 
 
 @st.composite

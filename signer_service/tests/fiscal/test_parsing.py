@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bonopay_signer.fiscal import canonical, parsing, rules
-from bonopay_signer.fiscal.findings import MAX_QUOTED
+from bonopay_signer.fiscal.findings import MAX_FINDINGS, MAX_QUOTED
 from bonopay_signer.fiscal.schema import Invoice
 
 from .builders import REMOVED, accepted, as_bytes, invoices, malformed
@@ -267,7 +267,7 @@ def test_an_answer_stays_short_whatever_is_sent():
     with pytest.raises(parsing.PayloadMalformed) as caught:
         parsing.parse(as_bytes(VALID | endless | {"schema": "y" * 10000}))
     findings = caught.value.findings
-    assert len(findings) == parsing.MAX_FINDINGS + 1
+    assert len(findings) == MAX_FINDINGS + 1
     assert findings[-1].code == "findings.truncated"
     assert max(len(found.pointer) for found in findings) <= MAX_QUOTED + 2
     assert max(len(found.actual or "") for found in findings) <= MAX_QUOTED + 1

@@ -14,36 +14,36 @@ TWO_GROUPS = accepted(items=[item(), item("10.00", "1", "C")])
 UNUSED = {"code": "A", "rate": "0", "base": "0.00", "tax": "0.00", "total": "0.00"}
 
 
-def test_sfe_1_2_m_every_group_used_is_listed():
+def test_sfe_1_2_m_groups_used_are_listed():
     assert faults(TWO_GROUPS, {"/tax_groups/1": cases.REMOVED}) == [("/tax_groups", "tax_groups.missing")]
 
 
-def test_groups_listed_are_used():
+def test_sfe_1_2_m_groups_listed_are_used_once_or_more():
     listed = [UNUSED, *accepted()["tax_groups"]]
     assert faults(accepted(), {"/tax_groups": listed}) == [("/tax_groups/0", "tax_groups.unused")]
 
 
-def test_groups_are_listed_once():
+def test_sfe_1_2_m_groups_listed_are_used_once_not_twice():
     twice = [TWO_GROUPS["tax_groups"][0], *TWO_GROUPS["tax_groups"]]
     assert faults(TWO_GROUPS, {"/tax_groups": twice}) == [("/tax_groups/1", "tax_groups.duplicate")]
 
 
-def test_a_group_split_over_two_rows_is_one_fault():
+def test_groups_listed_are_used_once_and_a_split_group_is_one_fault():
     half = {"code": "B", "rate": "16", "base": "45000.00", "tax": "7200.00", "total": "52200.00"}
     assert faults(accepted(), {"/tax_groups": [half, half]}) == [("/tax_groups/1", "tax_groups.duplicate")]
 
 
-def test_groups_ascend():
+def test_contract_groups_ascend():
     assert faults(TWO_GROUPS, {"/tax_groups": TWO_GROUPS["tax_groups"][::-1]}) == [("/tax_groups", "tax_groups.order")]
 
 
 @pytest.mark.parametrize("rate", ["0", "15.99", "16.01", "18"])
-def test_sfe_1_12_rate_is_the_one_in_force(rate):
+def test_sfe_1_12_rates_are_those_in_force(rate):
     assert faults(accepted(), {"/tax_groups/0/rate": rate}) == [("/tax_groups/0/rate", "tax_group.rate")]
 
 
 @pytest.mark.parametrize("group", "CG")
-def test_sfe_1_12_reduced_rate_is_5_from_june_2026_in_kinshasa(group):
+def test_sfe_1_12_rates_are_those_in_force_5_percent_from_june_2026_in_kinshasa(group):
     before = accepted(items=[item(tax_group=group)], issued_at="2026-05-31T22:59:59Z")
     after = accepted(items=[item(tax_group=group)], issued_at="2026-05-31T23:00:00Z")
     assert (before["tax_groups"][0]["rate"], after["tax_groups"][0]["rate"]) == ("8", "5")
@@ -62,19 +62,19 @@ def test_sfe_1_5_group_amounts_are_computed(member):
 
 
 @pytest.mark.parametrize("member", ["base", "tax", "specific_tax", "total"])
-def test_sfe_1_5_7_totals_are_sums_of_the_groups(member):
+def test_sfe_1_5_7_totals_are_sums_of_groups(member):
     changes = {f"/totals/{member}": "0.01"}
     if member == "total":
         changes["/payments/0/amount"] = "0.01"
     assert faults(accepted(), changes) == [(f"/totals/{member}", f"totals.{member}")]
 
 
-def test_totals_are_checked_although_a_group_is_missing():
+def test_totals_are_sums_of_groups_although_one_is_missing():
     changes = {"/tax_groups/1": cases.REMOVED, "/totals/tax": "14400.51"}
     assert faults(TWO_GROUPS, changes) == [("/tax_groups", "tax_groups.missing"), ("/totals/tax", "totals.tax")]
 
 
-def test_totals_are_checked_although_a_group_is_not_in_force():
+def test_totals_are_sums_of_groups_although_one_is_not_in_force():
     payload = accepted(items=[item(tax_group="O")])
     changes = {"/issued_at": "2026-05-31T22:59:59Z", "/totals/tax": "900.01"}
     not_in_force = ("/items/0/tax_group", "item.tax_group.not_in_force")
@@ -88,11 +88,11 @@ def test_a_group_that_is_missing_and_not_in_force_leaves_no_sum_to_compare():
     assert faults(payload, changes) == [not_in_force, ("/tax_groups", "tax_groups.missing")]
 
 
-def test_sfe_1_21_no_invoice_of_zero():
+def test_sfe_1_21_totals_are_sums_of_groups_and_not_zero():
     assert faults(accepted(), {"/totals/total": "0.00", "/payments": []}) == [("/totals/total", "totals.zero")]
 
 
-def test_sfe_1_14_specific_vat_is_wholly_tax():
+def test_sfe_1_14_group_amounts_are_computed_group_n_as_wholly_vat():
     payload = accepted(items=[item("100.00", "1", "M"), item("16.00", "1", "N")])
     assert payload["tax_groups"][1] == {"code": "N", "rate": "0", "base": "0.00", "tax": "16.00", "total": "16.00"}
     as_base = {"code": "N", "rate": "0", "base": "16.00", "tax": "0.00", "total": "16.00"}

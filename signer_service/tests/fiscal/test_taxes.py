@@ -11,7 +11,7 @@ from bonopay_signer.fiscal import taxes
 from bonopay_signer.fiscal.schema import Item
 
 from .builders import accepted, decimals, invoices, items, money, parsed
-from .published import cases, check_vectors
+from .published import cases, counting
 
 item, specific = cases.item, cases.specific
 BEFORE_JUNE = "2026-05-31T22:59:59Z"
@@ -122,7 +122,7 @@ def test_base_and_tax_make_the_total(payload):
 @given(invoices(digits=17))
 def test_decimals_and_integers_agree(payload):
     """The core against the stand-alone checker, which counts in integers, up to the largest prices."""
-    rows, totals = check_vectors.derive_amounts(payload)
+    rows, totals = counting.derive_amounts(payload)
     assert (rows, totals) == (payload["tax_groups"], payload["totals"])
 
 
@@ -140,4 +140,4 @@ def test_specific_taxes_agree_with_integers(price, quantity, basis, value):
     line = item(price, quantity)
     tax = specific(basis, value, "0.00")
     struct: Item = parsed(cases.invoice(items=[line | {"specific_tax": tax}])).items[0]
-    assert str(taxes.specific_tax_amount(struct)) == check_vectors.money(check_vectors.specific_amount(line, tax))
+    assert str(taxes.specific_tax_amount(struct)) == counting.money(counting.specific_amount(line, tax))

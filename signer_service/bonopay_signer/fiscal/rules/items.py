@@ -1,99 +1,102 @@
-"""Rules on the lines of an invoice (SFE §1.6, §1.12–1.14, §1.21–1.22, annex II)."""
+"""Rules on the lines of an invoice (SFE §1.5–1.7, §1.12–1.14, §1.21–1.22, §1.2 mention l, annex II)."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 
 from .. import tables, taxes
 from ..findings import Finding, finding, pointer_to
-from ..schema import Invoice
+from ..forms import ZERO, ZERO_MONEY
+from .facts import Facts
 
 
-def at_least_one_item(invoice: Invoice) -> Iterator[Finding]:
+def at_least_one_item(facts: Facts) -> Iterator[Finding]:
     """SFE §1.6: an invoice is not recorded without identified items."""
-    if not invoice.items:
+    if not facts.invoice.items:
         yield finding("/items", "items.empty")
 
 
-def prices_are_not_zero(invoice: Invoice) -> Iterator[Finding]:
+def prices_are_not_zero(facts: Facts) -> Iterator[Finding]:
     """SFE §1.21–1.22: no zero price. (A negative one has no spelling in the schema.)"""
-    for position, item in enumerate(invoice.items):
-        for member in ("unit_price", "original_unit_price"):
-            price = getattr(item, member)
-            if price is not None and _is_zero(price):
-                yield finding(pointer_to("items", position, member), f"item.{member}.zero", actual=price)
+    for position, item in enumerate(facts.invoice.items):
+        if item.unit_price == ZERO_MONEY:
+            yield finding(pointer_to("items", position, "unit_price"), "item.unit_price.zero", actual=ZERO_MONEY)
+        if item.original_unit_price == ZERO_MONEY:
+            pointer = pointer_to("items", position, "original_unit_price")
+            yield finding(pointer, "item.original_unit_price.zero", actual=ZERO_MONEY)
 
 
-def quantities_are_not_zero(invoice: Invoice) -> Iterator[Finding]:
+def quantities_are_not_zero(facts: Facts) -> Iterator[Finding]:
     """SFE §1.21–1.22: no zero quantity."""
-    for position, item in enumerate(invoice.items):
-        if _is_zero(item.quantity):
-            yield finding(pointer_to("items", position, "quantity"), "item.quantity.zero", actual=item.quantity)
+    for position, item in enumerate(facts.invoice.items):
+        if item.quantity == ZERO:
+            yield finding(pointer_to("items", position, "quantity"), "item.quantity.zero", actual=ZERO)
 
 
-def lines_are_not_zero(invoice: Invoice) -> Iterator[Finding]:
+def lines_are_not_zero(facts: Facts) -> Iterator[Finding]:
     """SFE §1.22: no line whose amount rounds to zero, though neither its price nor its quantity is zero."""
-    for position, item in enumerate(invoice.items):
-        factors_are_zero = _is_zero(item.unit_price) or _is_zero(item.quantity)
-        if not factors_are_zero and not taxes.line_amount(item):
-            yield finding(pointer_to("items", position), "item.line.zero", actual="0.00")
+    for position, amount in enumerate(facts.lines):
+        if not amount:
+            item = facts.invoice.items[position]
+            if item.unit_price != ZERO_MONEY and item.quantity != ZERO:
+                yield finding(pointer_to("items", position), "item.line.zero", actual=ZERO_MONEY)
 
 
-def item_type_fits_tax_group(invoice: Invoice) -> Iterator[Finding]:
+def item_type_fits_tax_group(facts: Facts) -> Iterator[Finding]:
     """Annex II: TAX in groups L and N only; BIE and SER in every other group."""
-    for position, item in enumerate(invoice.items):
-        if item.type not in tables.TAX_GROUPS[item.tax_group].item_types:
-            accepted = [group.code for group in tables.TAX_GROUPS.values() if item.type in group.item_types]
+    groups = facts.tables.tax_groups
+    for position, item in enumerate(facts.invoice.items):
+        group = groups.get(item.tax_group)
+        if group is not None and item.type not in group.item_types:
             yield finding(
                 pointer_to("items", position, "tax_group"),
                 "item.tax_group.not_allowed",
-                expected=", ".join(accepted),
+                expected=", ".join(row.code for row in groups.values() if item.type in row.item_types),
                 actual=item.tax_group,
                 name=item.type,
             )
 
 
-def tax_group_is_in_force(invoice: Invoice) -> Iterator[Finding]:
-    """SFE §1.12, §1.31: the tables in force on the day of issue govern."""
-    on = taxes.fiscal_date(invoice)
-    for position, item in enumerate(invoice.items):
-        if tables.rate_of(item.tax_group, on) is None:
-            pointer = pointer_to("items", position, "tax_group")
-            yield finding(pointer, "item.tax_group.not_in_force", actual=item.tax_group, name=on.isoformat())
-
-
-def exports_carry_no_vat(invoice: Invoice) -> Iterator[Finding]:
-    """SFE §1.7, §1.12: exports are zero-rated (group E); an export invoice has no line in a group that bears VAT."""
-    if invoice.invoice_type not in tables.EXPORTS:
+def tax_group_is_in_force(facts: Facts) -> Iterator[Finding]:
+    """SFE §1.12, §1.31: the groups in force on the day of issue are the ones to use."""
+    if not facts.tables_are_known or None not in facts.computed.values():
         return
-    on = taxes.fiscal_date(invoice)
-    for position, item in enumerate(invoice.items):
-        if item.tax_group == tables.SPECIFIC_VAT_GROUP or tables.rate_of(item.tax_group, on):
-            yield finding(
-                pointer_to("items", position, "tax_group"),
-                "item.tax_group.export",
-                actual=item.tax_group,
-                name=invoice.invoice_type,
-            )
+    day = facts.tables.day.isoformat()
+    for position, item in enumerate(facts.invoice.items):
+        if facts.computed[item.tax_group] is None:
+            pointer = pointer_to("items", position, "tax_group")
+            yield finding(pointer, "item.tax_group.not_in_force", actual=item.tax_group, name=day)
 
 
-def price_change_is_complete(invoice: Invoice) -> Iterator[Finding]:
+def exports_carry_no_vat(facts: Facts) -> Iterator[Finding]:
+    """SFE §1.7, §1.12: exports are zero-rated (group E); an export invoice has no line in a group that bears VAT."""
+    invoice_type = facts.tables.invoice_types.get(facts.invoice.invoice_type)
+    if invoice_type is None or not invoice_type.is_export:
+        return
+    for position, item in enumerate(facts.invoice.items):
+        group = facts.tables.tax_groups.get(item.tax_group)
+        if group is not None and (group.rate or group.code == tables.SPECIFIC_VAT_GROUP):
+            pointer = pointer_to("items", position, "tax_group")
+            yield finding(pointer, "item.tax_group.export", actual=item.tax_group, name=invoice_type.code)
+
+
+def price_change_is_complete(facts: Facts) -> Iterator[Finding]:
     """SFE §1.2 mention l: a price change shows both the original price and its reason."""
-    for position, item in enumerate(invoice.items):
-        for member, other in (("price_change", "original_unit_price"), ("original_unit_price", "price_change")):
-            if getattr(item, member) is None and getattr(item, other) is not None:
-                yield finding(pointer_to("items", position, member), f"item.{member}.missing")
+    for position, item in enumerate(facts.invoice.items):
+        if (item.price_change is None) != (item.original_unit_price is None):
+            missing = "price_change" if item.price_change is None else "original_unit_price"
+            yield finding(pointer_to("items", position, missing), f"item.{missing}.missing")
 
 
-def levies_carry_no_specific_tax(invoice: Invoice) -> Iterator[Finding]:
+def levies_carry_no_specific_tax(facts: Facts) -> Iterator[Finding]:
     """SFE §1.13–1.14: a specific tax belongs to an article sold; a group N line has no base that it could increase."""
-    for position, item in enumerate(invoice.items):
-        if item.type == tables.LEVY and item.specific_tax is not None:
+    for position, item in enumerate(facts.invoice.items):
+        if item.specific_tax is not None and item.type == tables.LEVY:
             yield finding(pointer_to("items", position, "specific_tax"), "item.specific_tax.not_allowed")
 
 
-def specific_tax_follows_its_basis(invoice: Invoice) -> Iterator[Finding]:
+def specific_tax_follows_its_basis(facts: Facts) -> Iterator[Finding]:
     """SFE §1.13: the amount is the value itself, or value × quantity, or value percent of the line; never zero."""
-    for position, item in enumerate(invoice.items):
+    for position, item in enumerate(facts.invoice.items):
         if item.specific_tax is None or item.type == tables.LEVY:
             continue
         pointer = pointer_to("items", position, "specific_tax", "amount")
@@ -102,10 +105,6 @@ def specific_tax_follows_its_basis(invoice: Invoice) -> Iterator[Finding]:
             yield finding(pointer, "item.specific_tax.amount", expected=str(computed), actual=declared)
         elif not computed:
             yield finding(pointer, "item.specific_tax.zero", actual=declared)
-
-
-def _is_zero(number: str) -> bool:
-    return not Decimal(number)
 
 
 RULES = (
