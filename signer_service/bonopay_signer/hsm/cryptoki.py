@@ -1,12 +1,20 @@
-"""``C_InitToken``, the one Cryptoki call that python-pkcs11 does not offer, through the module's own function list.
+"""The Cryptoki calls that python-pkcs11 makes otherwise than needed, through the module's own function list.
 
-Initialising through PKCS#11 itself works with every vendor's module and keeps PINs off command lines.
+`C_Initialize`: python-pkcs11 passes no arguments, hence not `CKF_OS_LOCKING_OK`, although it releases the GIL around
+every call: SoftHSM then switches its mutexes off and crashes the process as soon as two threads sign. Nor can it pass
+the parameters that NSS softokn and some vendors' modules want in `pReserved`. `C_InitToken`: it has none.
 """
 
 import ctypes
+import threading
+
+from pkcs11 import _pkcs11
+from pkcs11.exceptions import PKCS11Error
 
 _CKR_OK = 0
+_CKR_CANT_LOCK = 0x0A
 _CKR_ALREADY_INITIALIZED = 0x191
+_CKF_OS_LOCKING_OK = 0x02
 _CKF_TOKEN_INITIALIZED = 0x400
 _LABEL_SIZE = 32
 # Positions in CK_FUNCTION_LIST (PKCS #11 v2.40 §5), which has been the same since v2.01.
@@ -16,10 +24,26 @@ _C_INITIALIZE, _C_FINALIZE, _C_GET_SLOT_LIST, _C_GET_TOKEN_INFO, _C_INIT_TOKEN =
 class CryptokiError(Exception):
     def __init__(self, call: str, code: int) -> None:
         super().__init__(f"{call} answered 0x{code:08X}")
+        self.code = code
+
+
+class NoBlankToken(Exception):
+    def __init__(self) -> None:
+        super().__init__("the module offers no blank token")
 
 
 class _FunctionList(ctypes.Structure):
     _fields_ = [("version", ctypes.c_ubyte * 2), ("calls", ctypes.c_void_p * 68)]
+
+
+class _InitializeArguments(ctypes.Structure):
+    # NSS puts its parameters where the standard has pReserved, and its own pReserved behind.
+    _fields_ = [
+        ("mutex_calls", ctypes.c_void_p * 4),
+        ("flags", ctypes.c_ulong),
+        ("reserved", ctypes.c_char_p),
+        ("reserved_of_nss", ctypes.c_void_p),
+    ]
 
 
 class _TokenInfo(ctypes.Structure):
@@ -35,47 +59,88 @@ class _TokenInfo(ctypes.Structure):
     ]
 
 
-class _Module:
-    def __init__(self, path: str) -> None:
-        self._library = ctypes.CDLL(path)
-        pointer = ctypes.POINTER(_FunctionList)()
-        code = self._library.C_GetFunctionList(ctypes.byref(pointer))
-        if code != _CKR_OK:
-            raise CryptokiError("C_GetFunctionList", code)
-        self._functions = pointer.contents.calls
+class Library(_pkcs11.lib):
+    """A PKCS#11 module in python-pkcs11's hands, initialised with locking and parameters.
 
-    def call(self, name: str, position: int, *arguments: object, allowed: tuple[int, ...] = ()) -> None:
-        function = ctypes.CFUNCTYPE(ctypes.c_ulong)(self._functions[position])
-        code = function(*arguments)
+    Raises PKCS11Error when the module cannot be loaded, CryptokiError when it cannot be initialised.
+    """
+
+    def __new__(cls, module: str, parameters: str | None) -> "Library":
+        library = super().__new__(cls, module)
+        library._functions = _functions(module)
+        library._parameters = parameters.encode() if parameters is not None else None
+        return library
+
+    def __init__(self, module: str, parameters: str | None) -> None:
+        super().__init__(module)
+
+    def initialize(self) -> None:
+        arguments = _InitializeArguments(flags=_CKF_OS_LOCKING_OK, reserved=self._parameters)
+        try:
+            self._call("C_Initialize", _C_INITIALIZE, ctypes.byref(arguments), allowed=(_CKR_ALREADY_INITIALIZED,))
+        except CryptokiError as error:
+            if error.code != _CKR_CANT_LOCK:
+                raise
+            arguments.flags = 0  # a module without locks serves a process of one thread all the same
+            self._call("C_Initialize", _C_INITIALIZE, ctypes.byref(arguments))
+        # p11-kit hands out a new function list, to be initialised by itself, whenever it is asked for one.
+        try:
+            super().initialize()
+        except PKCS11Error as error:
+            if "already initialized" not in str(error):  # it has no class of its own
+                raise
+
+    def finalize(self) -> None:
+        if self.initialized:
+            super().finalize()
+        self._call("C_Finalize", _C_FINALIZE, None)
+
+    def init_token(self, label: str, so_pin: str) -> None:
+        """Initialise the first blank token under ``label``. Raises CryptokiError, NoBlankToken.
+
+        Never touches a token that is already initialised: C_InitToken would destroy its keys.
+        """
+        blank = next((slot for slot in self._slots_with_token() if not self._is_initialised(slot)), None)
+        if blank is None:
+            raise NoBlankToken
+        pin = so_pin.encode()
+        padded = label.encode().ljust(_LABEL_SIZE)
+        self._call("C_InitToken", _C_INIT_TOKEN, ctypes.c_ulong(blank), pin, ctypes.c_ulong(len(pin)), padded)
+
+    def _call(self, name: str, position: int, *arguments: object, allowed: tuple[int, ...] = ()) -> None:
+        code = ctypes.CFUNCTYPE(ctypes.c_ulong)(self._functions[position])(*arguments)
         if code != _CKR_OK and code not in allowed:
             raise CryptokiError(name, code)
 
-    def slots_with_token(self) -> list[int]:
+    def _slots_with_token(self) -> list[int]:
         count = ctypes.c_ulong()
-        self.call("C_GetSlotList", _C_GET_SLOT_LIST, ctypes.c_ubyte(1), None, ctypes.byref(count))
+        self._call("C_GetSlotList", _C_GET_SLOT_LIST, ctypes.c_ubyte(1), None, ctypes.byref(count))
         slots = (ctypes.c_ulong * count.value)()
-        self.call("C_GetSlotList", _C_GET_SLOT_LIST, ctypes.c_ubyte(1), slots, ctypes.byref(count))
+        self._call("C_GetSlotList", _C_GET_SLOT_LIST, ctypes.c_ubyte(1), slots, ctypes.byref(count))
         return list(slots[: count.value])
 
-    def is_initialised(self, slot: int) -> bool:
+    def _is_initialised(self, slot: int) -> bool:
         info = _TokenInfo()
-        self.call("C_GetTokenInfo", _C_GET_TOKEN_INFO, ctypes.c_ulong(slot), ctypes.byref(info))
+        self._call("C_GetTokenInfo", _C_GET_TOKEN_INFO, ctypes.c_ulong(slot), ctypes.byref(info))
         return bool(info.flags & _CKF_TOKEN_INITIALIZED)
 
 
-def init_token(module_path: str, label: str, so_pin: str) -> None:
-    """Initialise the first blank token of the module under ``label``. Raises CryptokiError, or LookupError without one.
+_loaded: dict[tuple[str, str | None], Library] = {}
+_loading = threading.Lock()
 
-    Never touches a token that is already initialised: C_InitToken would destroy its keys.
-    """
-    module = _Module(module_path)
-    module.call("C_Initialize", _C_INITIALIZE, None, allowed=(_CKR_ALREADY_INITIALIZED,))
-    try:
-        blank = next((slot for slot in module.slots_with_token() if not module.is_initialised(slot)), None)
-        if blank is None:
-            raise LookupError("the module offers no blank token")
-        pin = so_pin.encode()
-        padded = label.encode().ljust(_LABEL_SIZE)
-        module.call("C_InitToken", _C_INIT_TOKEN, ctypes.c_ulong(blank), pin, ctypes.c_ulong(len(pin)), padded)
-    finally:
-        module.call("C_Finalize", _C_FINALIZE, None)
+
+def library(module: str, parameters: str | None = None) -> Library:
+    """The module, loaded and initialised once in this process. Raises as `Library` does."""
+    with _loading:
+        known = _loaded.get((module, parameters))
+        if known is None:
+            known = _loaded[module, parameters] = Library(module, parameters)
+        return known
+
+
+def _functions(module: str) -> ctypes.Array[ctypes.c_void_p]:
+    pointer = ctypes.POINTER(_FunctionList)()
+    code = ctypes.CDLL(module).C_GetFunctionList(ctypes.byref(pointer))
+    if code != _CKR_OK:
+        raise CryptokiError("C_GetFunctionList", code)
+    return pointer.contents.calls

@@ -1,23 +1,20 @@
-"""One logged-in session on the token, held for the life of the process.
+"""A logged-in session on the token, and the token's and the key's first day.
 
-Opening a session and logging in for every signature costs 24 times a pooled signature. The module is loaded through
-p11-kit because python-pkcs11 initialises modules without ``CKF_OS_LOCKING_OK`` while it releases the GIL around every
-call: loaded directly, SoftHSM crashes the process as soon as two threads sign. p11-kit initialises with locking.
+Opening a session and logging in for every signature costs 24 times a pooled signature, so a session is held for the
+life of its process.
 """
 
-import hashlib
 import logging
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pkcs11
 import stamina
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, Mechanism
 from pkcs11.exceptions import (
-    MultipleObjectsReturned,
-    NoSuchKey,
+    MultipleTokensReturned,
     NoSuchToken,
     PinExpired,
     PinIncorrect,
@@ -25,39 +22,59 @@ from pkcs11.exceptions import (
     PinLenRange,
     PinLocked,
     PKCS11Error,
+    TokenNotPresent,
+    TokenNotRecognised,
     UserPinNotInitialized,
 )
-from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 
-from bonopay_signer.hsm.cryptoki import CryptokiError, init_token
+from bonopay_signer.hsm import keys
+from bonopay_signer.hsm.address import TokenAddress
+from bonopay_signer.hsm.cryptoki import CryptokiError, Library, NoBlankToken, library
 from bonopay_signer.hsm.ecdsa import SIGNATURE_SIZE, PublicKey
+from bonopay_signer.hsm.errors import HsmUnavailable, KeyMissing, PinRefused
 
 _logger = logging.getLogger(__name__)
 _LABEL_LIMIT = 32
 _DIGEST_SIZE = 32
-_SELF_TEST = b"bonopay/self-test/1\n"
 _PIN_REFUSED = (PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked, UserPinNotInitialized)
+_FAILURES = (PKCS11Error, CryptokiError, NoBlankToken, OSError)
 T = TypeVar("T")
 
 
-class HsmUnavailable(Exception):
-    """The token does not answer, or not as it must. Nothing was signed that left this module."""
+def find_token(address: TokenAddress) -> pkcs11.Token:
+    """The one token at ``address``. Raises NoSuchToken, MultipleTokensReturned, another PKCS11Error, CryptokiError."""
+    found = [token for token in _tokens(library(address.module, address.parameters)) if _matches(token, address)]
+    if not found:
+        raise NoSuchToken(address.name)
+    if len(found) > 1:
+        raise MultipleTokensReturned(address.name)
+    return found[0]
 
 
-class KeyMissing(HsmUnavailable):
-    """The token answers but holds no sealing key of the configured label."""
+def log_in(address: TokenAddress, pin: str, *, write: bool = False) -> pkcs11.Session:
+    """A new session of the user. Raises PinRefused, TokenUnfit, and what `find_token` raises."""
+    token = find_token(address)
+    keys.require_raw_ecdsa(token)
+    try:
+        return token.open(rw=write, user_pin=pin)
+    except _PIN_REFUSED as error:
+        raise PinRefused(f"the token cannot be opened: {explained(error, address)}") from error
 
 
-class PinRefused(HsmUnavailable):
-    """The token refuses the PIN. Tokens lock themselves after a few wrong ones, so this one is not given again."""
+@contextmanager
+def told_as_unavailable(what: str, address: TokenAddress) -> Iterator[None]:
+    """Turn what a module raises into HsmUnavailable with the way out: "<what>: <why>"."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise HsmUnavailable(f"{what}: {explained(error, address)}") from error
 
 
 class TokenSession:
     """A pooled session and the handle of the sealing key. Thread-safe; reopens after session and device errors."""
 
     def __init__(self, module: str, token_label: str, pin: str, key_label: str) -> None:
-        self._module = module
-        self._token_label = token_label
+        self._address = TokenAddress(module, label=token_label)
         self._pin = pin
         self._key_label = key_label
         self._lock = threading.Lock()
@@ -67,19 +84,17 @@ class TokenSession:
         self.public_key: PublicKey | None = None
 
     def __repr__(self) -> str:
-        return f"TokenSession({self._token_label!r}, {self._key_label!r})"
+        return f"TokenSession({self._address.label!r}, {self._key_label!r})"
 
     def open(self) -> PublicKey:
         """Open the session, retrying with jitter: several processes opening SoftHSM at once can fail transiently.
 
         Raises KeyMissing and PinRefused at once, HsmUnavailable when the retries are spent.
         """
-        try:
-            for attempt in stamina.retry_context(on=_is_transient, attempts=5, wait_initial=0.1, wait_max=2.0):
+        with told_as_unavailable("the token cannot be opened", self._address):
+            for attempt in stamina.retry_context(on=PKCS11Error, attempts=5, wait_initial=0.1, wait_max=2.0):
                 with attempt, self._lock:
                     return self._open()
-        except PKCS11Error as error:
-            raise HsmUnavailable(f"the token cannot be opened: {_explained(error, self._token_label)}") from error
         raise AssertionError("unreachable: the retries either return or raise")
 
     def close(self) -> None:
@@ -112,18 +127,18 @@ class TokenSession:
                 return call()
             except PKCS11Error as error:
                 self._discard()
-                raise HsmUnavailable(f"the token does not answer: {_explained(error, self._token_label)}") from error
+                raise HsmUnavailable(f"the token does not answer: {explained(error, self._address)}") from error
 
     def _reopen(self) -> None:
         self._discard()
         # Slots are listed once per C_Initialize; a token that was replaced shows only after a new one.
-        pkcs11.lib(self._module).reinitialize()
+        library(self._address.module).reinitialize()
         self._open()
 
     def _open(self) -> PublicKey:
         session = self._logged_in()
         try:
-            private, public = find_key(session, self._key_label)
+            private, public = keys.find_key(session, self._key_label)
         except BaseException:
             session.close()
             raise
@@ -137,10 +152,10 @@ class TokenSession:
         if self._pin_refused:
             raise PinRefused("the token refused the PIN of BONOPAY_SIGNER_TOKEN_PIN_FILE; correct it and restart")
         try:
-            return pkcs11.lib(self._module).get_token(token_label=self._token_label).open(user_pin=self._pin)
-        except _PIN_REFUSED as error:
+            return log_in(self._address, self._pin)
+        except PinRefused:
             self._pin_refused = True
-            raise PinRefused(f"the token cannot be opened: {_explained(error, self._token_label)}") from error
+            raise
 
     def _discard(self) -> None:
         session, self._session, self._private = self._session, None, None
@@ -151,93 +166,77 @@ class TokenSession:
                 _logger.info("closing a lost token session answered %s", type(error).__name__)
 
 
-def find_key(session: pkcs11.Session, label: str) -> tuple[pkcs11.PrivateKey, PublicKey]:
-    """The sealing key of that label. Raises KeyMissing when absent, ambiguous, readable, or not a pair."""
-    try:
-        private = session.get_key(object_class=ObjectClass.PRIVATE_KEY, key_type=KeyType.EC, label=label)
-        public = session.get_key(object_class=ObjectClass.PUBLIC_KEY, key_type=KeyType.EC, label=label)
-    except NoSuchKey as error:
-        raise KeyMissing(f"the token holds no key {label!r}; run: bonopay-signer key create") from error
-    except MultipleObjectsReturned as error:
-        raise KeyMissing(f"the token holds several keys {label!r}") from error
-    if not private[Attribute.SENSITIVE] or private[Attribute.EXTRACTABLE]:
-        raise KeyMissing(f"the key {label!r} may leave the token; it is not used for seals")
-    published = PublicKey(encode_ec_public_key(public))
-    # A digest of our own making: what is signed here is no entry's hash.
-    digest = hashlib.sha256(_SELF_TEST + os.urandom(_DIGEST_SIZE)).digest()
-    if not published.verifies(private.sign(digest, mechanism=Mechanism.ECDSA), digest):
-        raise KeyMissing(f"the private and the public key {label!r} are not a pair; remove the foreign one")
-    return private, published
-
-
-def initialise_token(module: str, label: str, so_pin: str, user_pin: str) -> bool:
+def initialise_token(module: str, label: str, so_pin: str, user_pin: str, parameters: str | None = None) -> bool:
     """Create the token and its user PIN. False when a token of that label exists already. Raises HsmUnavailable."""
     if not 0 < len(label.encode()) <= _LABEL_LIMIT:
         raise ValueError("a token label is 1 to 32 bytes")
-    if _token_exists(module, label):
+    address = TokenAddress(module, label=label, parameters=parameters)
+    if token_exists(address):
         return False
-    try:
-        pkcs11.unload(module)
-        init_token(module, label, so_pin)
-        with pkcs11.lib(module).get_token(token_label=label).open(rw=True, so_pin=so_pin) as session:
+    with told_as_unavailable("the token cannot be initialised", address):
+        loaded = library(module, parameters)
+        loaded.init_token(label, so_pin)
+        loaded.reinitialize()  # slots are listed once per C_Initialize
+        with find_token(address).open(rw=True, so_pin=so_pin) as session:
             session.init_pin(user_pin)
-    except (CryptokiError, LookupError, OSError) as error:
-        raise HsmUnavailable(f"the token cannot be initialised: {error}") from error
-    except PKCS11Error as error:
-        raise HsmUnavailable(f"the token cannot be initialised: {_explained(error, label)}") from error
     return True
 
 
-def create_key(module: str, token_label: str, pin: str, key_label: str) -> tuple[PublicKey, bool]:
+def create_key(
+    module: str, token_label: str, pin: str, key_label: str, parameters: str | None = None
+) -> tuple[PublicKey, bool]:
     """The sealing key and whether it was created now. Sensitive, not extractable, able to sign and nothing else."""
-    try:
-        with pkcs11.lib(module).get_token(token_label=token_label).open(rw=True, user_pin=pin) as session:
-            if any(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: key_label})):
-                return find_key(session, key_label)[1], False
-            _generate(session, key_label)
-            return find_key(session, key_label)[1], True
-    except PKCS11Error as error:
-        raise HsmUnavailable(f"the key cannot be created: {_explained(error, token_label)}") from error
+    address = TokenAddress(module, label=token_label, parameters=parameters)
+    with told_as_unavailable("the key cannot be created", address), log_in(address, pin, write=True) as session:
+        exists = keys.has_key(session, key_label)
+        if not exists:
+            keys.generate(session, key_label)
+        return keys.find_key(session, key_label)[1], not exists
 
 
-def _generate(session: pkcs11.Session, label: str) -> None:
-    parameters = session.create_domain_parameters(
-        KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
-    )
-    usage_private = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True}
-    forbidden = dict.fromkeys((Attribute.DECRYPT, Attribute.UNWRAP, Attribute.DERIVE, Attribute.SIGN_RECOVER), False)
-    parameters.generate_keypair(
-        mechanism=Mechanism.EC_KEY_PAIR_GEN,
-        store=True,
-        label=label,
-        public_template={Attribute.VERIFY: True, Attribute.ENCRYPT: False, Attribute.WRAP: False},
-        private_template={**usage_private, **forbidden, Attribute.PRIVATE: True},
-    )
-
-
-def _token_exists(module: str, label: str) -> bool:
-    try:
-        pkcs11.lib(module).get_token(token_label=label)
-    except NoSuchToken:
-        return False
-    except PKCS11Error as error:
-        raise HsmUnavailable(f"the module cannot be asked for its tokens: {_explained(error, label)}") from error
+def token_exists(address: TokenAddress) -> bool:
+    """Whether there is a token at ``address``. Raises HsmUnavailable when the module cannot be asked."""
+    with told_as_unavailable("the module cannot be asked for its tokens", address):
+        try:
+            find_token(address)
+        except NoSuchToken:
+            return False
     return True
 
 
-def _explained(error: PKCS11Error, token_label: str) -> str:
+def explained(error: Exception, address: TokenAddress) -> str:
     """The error's name, and where there is one the way out."""
     name = type(error).__name__
     if isinstance(error, NoSuchToken):
-        return (
-            f"{name}: no token {token_label!r}; run: bonopay-signer token init, or correct BONOPAY_SIGNER_TOKEN_LABEL"
-        )
+        way_out = "run: bonopay-signer token init, or correct BONOPAY_SIGNER_TOKEN_LABEL"
+        return f"{name}: no token with {address.name}; {way_out}"
+    if isinstance(error, MultipleTokensReturned):
+        return f"{name}: several tokens with {address.name}; name the serial number too"
     if isinstance(error, _PIN_REFUSED):
         return f"{name}; correct the PIN in BONOPAY_SIGNER_TOKEN_PIN_FILE and restart"
     if type(error) is PKCS11Error:
         return f"{error}; correct BONOPAY_SIGNER_PKCS11_MODULE, or install p11-kit"
-    return name
+    return name if isinstance(error, PKCS11Error) else str(error)
 
 
-def _is_transient(error: Exception) -> bool:
-    return isinstance(error, PKCS11Error)
+def _tokens(loaded: Library) -> Iterator[pkcs11.Token]:
+    for slot in loaded.get_slots(token_present=True):
+        try:
+            yield slot.get_token()
+        except (TokenNotPresent, TokenNotRecognised):
+            continue  # taken out between the two calls
+
+
+def _matches(token: pkcs11.Token, address: TokenAddress) -> bool:
+    facts = (
+        (address.label, token.label),
+        (address.serial, serial_text(token)),
+        (address.slot, token.slot.slot_id),
+    )
+    return all(wanted is None or wanted == found for wanted, found in facts)
+
+
+def serial_text(token: pkcs11.Token) -> str:
+    """The serial number without its padding; what is not ASCII as replacement characters."""
+    serial = token.serial
+    return (serial.decode("ascii", "replace") if isinstance(serial, bytes) else serial).strip("\0 ")

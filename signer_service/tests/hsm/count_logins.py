@@ -3,18 +3,19 @@
 import sys
 from pathlib import Path
 
-import pkcs11
-
+from bonopay_signer.hsm import token
+from bonopay_signer.hsm.address import TokenAddress
 from bonopay_signer.hsm.token import HsmUnavailable, TokenSession
 
 label, pin_file, key_label = sys.argv[1:]
 logins = 0
-real_lib = pkcs11.lib
+find_token = token.find_token
 
 
 class CountedToken:
-    def __init__(self, token: pkcs11.Token) -> None:
-        self._token = token
+    def __init__(self, address: TokenAddress) -> None:
+        self._token = find_token(address)
+        self.slot = self._token.slot
 
     def open(self, **options):
         global logins
@@ -22,18 +23,7 @@ class CountedToken:
         return self._token.open(**options)
 
 
-class CountedLibrary:
-    def __init__(self, module: str) -> None:
-        self._library = real_lib(module)
-
-    def get_token(self, **options) -> CountedToken:
-        return CountedToken(self._library.get_token(**options))
-
-    def reinitialize(self) -> None:
-        self._library.reinitialize()
-
-
-pkcs11.lib = CountedLibrary
+token.find_token = CountedToken
 session = TokenSession("libp11-kit.so.0", label, Path(pin_file).read_text().strip(), key_label)
 for attempt in (session.open, session.check, session.check, session.check):
     try:

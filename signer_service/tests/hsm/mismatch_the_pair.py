@@ -6,12 +6,12 @@ from pathlib import Path
 import pkcs11
 from pkcs11 import Attribute, ObjectClass
 
-from bonopay_signer.hsm import token
+from bonopay_signer.hsm import keys, token
 
 label, pin_file, key_label = sys.argv[1:]
 pin = Path(pin_file).read_text().strip()
 with pkcs11.lib("libp11-kit.so.0").get_token(token_label=label).open(rw=True, user_pin=pin) as session:
-    token._generate(session, "other")
+    keys.generate(session, "other")
     session.get_key(object_class=ObjectClass.PUBLIC_KEY, label=key_label).destroy()
     session.get_key(object_class=ObjectClass.PUBLIC_KEY, label="other")[Attribute.LABEL] = key_label
 try:

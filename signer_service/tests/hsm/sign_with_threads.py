@@ -13,7 +13,8 @@ import pkcs11
 from pkcs11 import Mechanism
 
 from bonopay_signer.fiscal.statement import entry_hash
-from bonopay_signer.hsm.token import TokenSession, find_key
+from bonopay_signer.hsm.keys import find_key
+from bonopay_signer.hsm.token import TokenSession
 
 MODULE = "libp11-kit.so.0"
 label, pin_file, key_label, mode, threads, seconds = sys.argv[1:]

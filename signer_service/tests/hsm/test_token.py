@@ -176,9 +176,9 @@ async def test_signature_that_does_not_verify_never_leaves_the_token_s_keeper() 
 
 def test_second_key_of_the_same_label_is_refused(fresh: Token) -> None:
     script = (
-        "import pkcs11; from bonopay_signer.hsm import token; "
+        "import pkcs11; from bonopay_signer.hsm import keys; "
         f"session = pkcs11.lib('libp11-kit.so.0').get_token(token_label='{Token.LABEL}')"
-        f".open(rw=True, user_pin='{fresh.pin}'); token._generate(session, '{Token.KEY_LABEL}')"
+        f".open(rw=True, user_pin='{fresh.pin}'); keys.generate(session, '{Token.KEY_LABEL}')"
     )
     environment = python_environment(fresh.environment)
     subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=True)

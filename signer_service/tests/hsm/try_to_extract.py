@@ -7,7 +7,7 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism
 from pkcs11.exceptions import AttributeSensitive, AttributeTypeInvalid, PKCS11Error
 
-from bonopay_signer.hsm.token import find_key
+from bonopay_signer.hsm.keys import find_key
 
 label, pin_file, key_label = sys.argv[1:]
 token = pkcs11.lib("libp11-kit.so.0").get_token(token_label=label)
