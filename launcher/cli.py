@@ -76,6 +76,12 @@ def _bench(home: Home, arguments: Sequence[str]) -> int:
     return run_benchmark(home, arguments)
 
 
+def _chaos(home: Home, arguments: Sequence[str]) -> int:
+    from launcher.chaos import run_chaos
+
+    return run_chaos(home, arguments)
+
+
 def _lock(home: Home, _: Sequence[str]) -> int:
     from launcher.packages import lock
 
@@ -103,11 +109,12 @@ COMMANDS = {
     "test": (_test, "run the tests"),
     "lint": (_lint, "check style and structure; --fix mends what can be mended"),
     "bench": (_bench, "measure: bench NAME"),
+    "chaos": (_chaos, "kill and starve the servers under load, and check that nothing is lost"),
     "lock": (_lock, "resolve the Python dependencies anew"),
     "odoo": (_odoo, "forward to the demo's odoo command, e.g. odoo shell"),
     "signer": (_signer, "forward to the demo's bonopay-signer command, e.g. signer verify"),
 }
-FORWARDING = ("test", "lint", "bench", "odoo", "signer")
+FORWARDING = ("test", "lint", "bench", "chaos", "odoo", "signer")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ RUNTIME_PACKAGES = (
     "softhsm2",
     "wkhtmltopdf",
 )
-TEST_PACKAGES = ("chromium", "libatomic1", "poppler-utils")
+TEST_PACKAGES = ("chromium", "libatomic1", "libfaketime", "poppler-utils", "strace")
 
 
 def install_runtime(home: Home) -> None:
@@ -44,7 +44,7 @@ def install_runtime(home: Home) -> None:
 
 
 def install_test_tools(home: Home) -> None:
-    """What `test`, `lint` and `bench` need on top of the runtime."""
+    """What `test`, `lint`, `bench` and `chaos` need on top of the runtime."""
     _install_debian_packages(home, TEST_PACKAGES)
     for name in ("tests", "lint"):
         sync_environment(home, name)
