@@ -14,6 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bonopay_signer.hsm.address import TokenAddress
+
 _QR_ADDRESS = re.compile(r"HTTPS?://[0-9A-Z$%*+\-./:]+")
 
 TokenLabel = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,32}$")]
@@ -36,8 +38,19 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:17480"
     authority: Authority = "BONO-CD-DEMO"
 
+    shard: int = Field(default=0, ge=0, le=999)
+    head_store: Path | None = None
+    batch_size: int = Field(default=256, ge=1, le=1000)
+    queue_per_outlet: int = Field(default=512, ge=1)
+    queue_total: int = Field(default=4096, ge=1)
+    seal_patience: float = Field(default=5.0, gt=0)
+
+    signing_processes: int = Field(default=2, ge=1, le=16)
+    signing_timeout: float = Field(default=10.0, gt=0)
     pkcs11_module: str = "libp11-kit.so.0"
+    pkcs11_parameters: str | None = None
     token_label: TokenLabel = "bonopay"
+    token_serial: str | None = None
     token_pin_file: Path | None = None
     key_label: str = "bonopay-seal"
     secrets_key_file: Path | None = None
@@ -64,6 +77,13 @@ class Settings(BaseSettings):
             raise ValueError("give DEBUG, INFO, WARNING or ERROR")
         return value
 
+    def head_store_folder(self) -> Path:
+        if self.head_store is None:
+            raise SecretFileError(
+                "BONOPAY_SIGNER_HEAD_STORE is not set; name a folder outside the database, best on another disk"
+            )
+        return self.head_store
+
     def service_dsn(self) -> str:
         return _required(self.database_url, "DATABASE_URL")
 
@@ -75,6 +95,13 @@ class Settings(BaseSettings):
 
     def secrets_key_text(self) -> str:
         return read_secret(self.secrets_key_file, "SECRETS_KEY_FILE")
+
+
+def token_address(settings: Settings) -> TokenAddress:
+    """The token that the settings name."""
+    return TokenAddress(
+        settings.pkcs11_module, settings.token_label, settings.token_serial, parameters=settings.pkcs11_parameters
+    )
 
 
 def _required(value: SecretStr | None, name: str) -> str:

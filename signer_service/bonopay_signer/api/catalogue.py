@@ -125,6 +125,34 @@ _ALL = (
         "The ledger does not answer. Send the same document again later: it will be sealed once.",
     ),
     ProblemType(
+        "overloaded",
+        503,
+        True,
+        "Too many documents wait",
+        "Trop de documents attendent ; rien n'est scellé. Le même document sera renvoyé dans quelques secondes.",
+        "Too many documents wait; nothing is sealed. Send the same document again in a few seconds.",
+    ),
+    ProblemType(
+        "clock_behind",
+        503,
+        True,
+        "Clock behind the ledger",
+        "L'horloge du service retarde sur la dernière facture scellée ; rien n'est scellé. L'exploitant doit remettre "
+        "l'horloge à l'heure (NTP) ; le même document sera renvoyé plus tard.",
+        "The service's clock is behind the last sealed invoice; nothing is sealed. The operator must set the clock "
+        "right (NTP); send the same document again later.",
+    ),
+    ProblemType(
+        "ledger_behind",
+        503,
+        True,
+        "Ledger behind what was answered",
+        "Le registre a perdu des factures déjà remises (copie ancienne restaurée) ; rien n'est scellé. L'exploitant "
+        "doit restaurer la dernière copie ou ouvrir une nouvelle époque.",
+        "The ledger lacks invoices that were answered (an older copy was restored); nothing is sealed. The operator "
+        "must restore the newest copy or open a new epoch.",
+    ),
+    ProblemType(
         "internal_error",
         500,
         True,

@@ -14,7 +14,10 @@ from bonopay_signer.api.bodies import json_response
 from bonopay_signer.api.service import Service
 from bonopay_signer.db.instance import LockLost
 from bonopay_signer.fiscal.fingerprint import CORE_VERSION, fingerprint
-from bonopay_signer.hsm.token import HsmUnavailable
+from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.ledger.batch import ClockBehind
+from bonopay_signer.ledger.rollback import LedgerBehind
+from bonopay_signer.ledger.writer import LedgerUnavailable
 
 
 class Core(Struct, frozen=True):
@@ -47,8 +50,8 @@ async def ready(request: Request) -> Response:
     service: Service = request.app.state.service
     checks = {
         "database": await _holds(lambda: _ask_database(service)),
-        "hsm": await _holds(service.sealer.check),
-        "ledger": await _holds(service.lock.check),
+        "hsm": await _holds(service.signers.check),
+        "ledger": await _holds(lambda: _ask_ledger(service)),
     }
     holds = all(checks.values())
     return json_response(Readiness(holds, checks), 200 if holds else 503)
@@ -59,10 +62,15 @@ async def _ask_database(service: Service) -> None:
         await connection.execute("SELECT index FROM signer.outlet_head LIMIT 1")
 
 
+async def _ask_ledger(service: Service) -> None:
+    service.writer.check()
+    await service.lock.check()
+
+
 async def _holds(check: Callable[[], Awaitable[None]]) -> bool:
     try:
         await check()
-    except (psycopg.Error, PoolTimeout, HsmUnavailable, LockLost):
+    except (psycopg.Error, PoolTimeout, HsmUnavailable, LockLost, LedgerUnavailable, LedgerBehind, ClockBehind):
         return False
     return True
 

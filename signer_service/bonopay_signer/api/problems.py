@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bonopay_signer.api.catalogue import PROBLEMS, RETRY_AFTER_SECONDS
-from bonopay_signer.db.instance import LockLost
+from bonopay_signer.db.instance import LockLost, SecondSigner
 from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal.findings import Finding
 from bonopay_signer.fiscal.parsing import PayloadMalformed
-from bonopay_signer.hsm.token import HsmUnavailable
+from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.ledger.batch import ClockBehind, OutOfOrder
+from bonopay_signer.ledger.queue import QueueFull
+from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.ledger.writer import LedgerUnavailable
 from bonopay_signer.sealing.answer import DgiError
 from bonopay_signer.sealing.errors import Conflict, DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
@@ -106,6 +109,12 @@ def _unavailable(error: Exception) -> Problem:
             return Problem("dgi_unreachable", "the outlet's DGI token cannot be read by the signer")
         case HsmUnavailable():
             return Problem("hsm_unavailable")
+        case QueueFull():
+            return Problem("overloaded")
+        case ClockBehind():
+            return Problem("clock_behind", str(error))
+        case LedgerBehind():
+            return Problem("ledger_behind")
     return Problem("ledger_unavailable")
 
 
@@ -135,8 +144,13 @@ _EXPECTED = (
     DgiUnreachable,
     SecretsError,
     HsmUnavailable,
+    QueueFull,
+    ClockBehind,
+    LedgerBehind,
     LedgerUnavailable,
     LockLost,
+    OutOfOrder,
+    SecondSigner,
     JournalUnavailable,
     *DATABASE_AWAY,
 )

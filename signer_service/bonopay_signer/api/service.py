@@ -7,22 +7,27 @@ import httpx
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from bonopay_signer.db.instance import InstanceLock
+from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.migrate import MigrationError, refuse_other_version
-from bonopay_signer.db.pool import make_pool
+from bonopay_signer.db.pool import TenantPool, make_pool
+from bonopay_signer.db.safety import refuse_unsafe
 from bonopay_signer.dgi.emcf import make_client
 from bonopay_signer.dgi.journal import Journal
-from bonopay_signer.hsm.sealer import Sealer
-from bonopay_signer.hsm.token import KeyMissing, TokenSession
+from bonopay_signer.hsm.errors import KeyMissing
+from bonopay_signer.hsm.signers import Signers
 from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.headstore import HeadStore
+from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
+from bonopay_signer.sealing import credits
 from bonopay_signer.sealing.devices import emcf_devices
-from bonopay_signer.sealing.flow import InlineSealing
+from bonopay_signer.sealing.flow import Sealing
+from bonopay_signer.sealing.inline import InlineSealing
 from bonopay_signer.sealing.recovery import Recovery
 from bonopay_signer.sealing.settlement import Settlement
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
-from bonopay_signer.settings import Settings
+from bonopay_signer.settings import Settings, token_address
 from bonopay_signer.tenants.secrets import SecretBox
 
 _logger = logging.getLogger(__name__)
@@ -36,44 +41,65 @@ class Service:
         box = SecretBox.from_text(settings.secrets_key_text())
         self.settings = settings
         self.pool = make_pool(dsn, settings.database_pool_size)
-        self.lock = InstanceLock(dsn)
-        self._token = TokenSession(
-            settings.pkcs11_module, settings.token_label, settings.token_pin(), settings.key_label
+        self.tenants = TenantPool(dsn, settings.database_pool_size)
+        self.lock = ShardLock(dsn, settings.shard)
+        self.signers = Signers(
+            token_address(settings),
+            settings.token_pin(),
+            settings.authority,
+            [settings.key_label],
+            settings.signing_processes,
+            settings.signing_timeout,
         )
-        self.sealer = Sealer(self._token, settings.authority)
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
         self.device_of = emcf_devices(self._client, box, Journal(self.pool))
         turns = Turns()
-        writer = LedgerWriter(self.pool, self.sealer, self.lock, settings.public_url)
-        tidying = Tidying(self.pool)
-        settlement = Settlement(self.pool, writer, self.device_of, turns, settings.recovery_backoff_max)
-        self.sealing = InlineSealing(
-            self.pool, writer, self.device_of, settlement, tidying, turns, settings.dgi_timeout + 1
+        self.writer = LedgerWriter(
+            dsn,
+            self.lock,
+            self.signers,
+            HeadStore(settings.head_store_folder(), settings.shard),
+            FairQueue(settings.queue_per_outlet, settings.queue_total),
+            credits.judge,
+            settings.public_url,
+            settings.shard,
+            settings.batch_size,
+            settings.seal_patience,
         )
+        tidying = Tidying(self.pool)
+        settlement = Settlement(self.pool, self.writer, self.device_of, turns, settings.recovery_backoff_max)
+        inline = InlineSealing(
+            self.pool, self.writer, self.device_of, settlement, tidying, turns, settings.dgi_timeout + 1
+        )
+        self.sealing = Sealing(self.pool, self.writer, inline)
         self._recovery = Recovery(
             self.pool, self.lock, self.device_of, settlement, tidying, turns, settings.recovery_interval
         )
         self._recovery_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Raises ConnectionError, SecondSigner, MigrationError, HsmUnavailable, or psycopg.Error: the process must not
-        serve then."""
+        """Raises ConnectionError, SecondSigner, MigrationError, UnsafeDatabase, HsmUnavailable, HeadStoreError,
+        LedgerBehind, or psycopg.Error: the process must not serve then."""
         try:
             await self.pool.open(wait=True, timeout=10)
         except PoolTimeout as error:
             words = "the database does not answer (see above); check BONOPAY_SIGNER_DATABASE_URL and PostgreSQL"
             raise ConnectionError(words) from error
         await self._refuse_other_schema()
+        async with self.pool.connection() as connection:
+            await refuse_unsafe(connection)
+        await self.tenants.open()
         await self.lock.acquire()
-        public_key = await asyncio.to_thread(self._token.open)
+        public_key = await self.signers.start()
         async with self.pool.connection() as connection:
             await reader.publish_key(connection, public_key)
             if public_key.key_id in await reader.damaged_keys(connection):
                 raise KeyMissing(
                     "the database holds another key under the id of the token's; see: bonopay-signer verify"
                 )
+        await self.writer.open()
         self._recovery_task = asyncio.create_task(self._recovery.run())
-        _logger.info("signer started: authority %s, key %s", self.sealer.authority, public_key.key_id)
+        _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
     async def stop(self) -> None:
         """Let documents on their way arrive, within the grace period, then let go of everything."""
@@ -86,9 +112,11 @@ class Service:
         except TimeoutError:
             _logger.warning("stopped while documents were on their way: recovery finishes them at the next start")
         await self._client.aclose()
+        await self.writer.close()
         await self.lock.release()
+        await self.tenants.close()
         await self.pool.close()
-        self.sealer.close()
+        self.signers.close()
 
     async def _refuse_other_schema(self) -> None:
         try:

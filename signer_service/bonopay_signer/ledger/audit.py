@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from psycopg import IsolationLevel
 
+from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.verifier import Fault, Verified, verify_chain
@@ -15,7 +16,7 @@ __all__ = ["Fault", "Verified", "audit"]
 async def audit(dsn: str, outlets: Sequence[str] | None = None) -> list[Verified | Fault]:
     """One result per outlet, and a fault per key that is not the published one. Raises LookupError for an outlet
     without a chain."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+    async with await psycopg.AsyncConnection.connect(dsn, **SYSTEM) as connection:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
         known = await reader.outlets_with_chain(connection)

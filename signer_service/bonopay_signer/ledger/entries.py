@@ -7,11 +7,17 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from bonopay_signer.fiscal.statement import Statement
+
 INVOICE, CERTIFIED, REJECTED = "invoice", "dgi_certified", "dgi_rejected"
+EPOCH_OPENED, KEY_ROTATION = "epoch_opened", "key_rotation"
+VERDICTS = (CERTIFIED, REJECTED)
 
 ENTRY_COLUMNS = (
-    "outlet_id, index, epoch, kind, merchant_nif, document_id, fiscal_number, sealed_at, statement, payload, "
-    "payload_hash, previous_hash, entry_hash, signature, key_id, public_url"
+    "shard, position, outlet_id, index, epoch, kind, merchant_nif, document_id, fiscal_number, sealed_at, statement, "
+    "payload, payload_hash, previous_hash, entry_hash, signature, key_id, public_url"
 )
 
 
@@ -20,6 +26,7 @@ class Head:
     """Where an outlet's chain ends: index 0 and 32 zero bytes before the first entry; ``sequence`` counts invoices."""
 
     outlet_id: str
+    merchant_nif: str
     epoch: int
     index: int
     entry_hash: bytes
@@ -29,14 +36,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the ledger, in the order of ENTRY_COLUMNS."""
+    """A row of the ledger, in the order of ENTRY_COLUMNS. ``position`` counts the entries of the shard from 0;
+    ``document_id`` is None and ``fiscal_number`` empty for what concerns no document."""
 
+    shard: int
+    position: int
     outlet_id: str
     index: int
     epoch: int
     kind: str
     merchant_nif: str
-    document_id: UUID
+    document_id: UUID | None
     fiscal_number: str
     sealed_at: datetime
     statement: bytes
@@ -51,6 +61,11 @@ class Entry:
     @cached_property
     def statement_fields(self) -> dict[str, Any]:
         return json.loads(self.statement)
+
+    @cached_property
+    def statement_values(self) -> Statement:
+        """Raises msgspec.MsgspecError for what is no statement."""
+        return msgspec.json.decode(self.statement, type=Statement)
 
     @cached_property
     def payload_fields(self) -> dict[str, Any]:

@@ -9,15 +9,19 @@ from psycopg.rows import class_row
 
 from bonopay_signer.fiscal.numbering import parse_fiscal_number
 from bonopay_signer.hsm.ecdsa import PublicKey
-from bonopay_signer.ledger.entries import ENTRY_COLUMNS, INVOICE, Entry, Head
+from bonopay_signer.ledger.entries import ENTRY_COLUMNS, Entry, Head
 
 _ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM signer.entry"
+_QUALIFIED = ", ".join(f"e.{column}" for column in ENTRY_COLUMNS.split(", "))
+# By way of the narrow tables: they name the month, so that no other is searched.
+_OF_DOCUMENT = f"SELECT {_QUALIFIED} FROM signer.document d JOIN signer.entry e USING (outlet_id, index, sealed_at)"
+_OF_VERDICT = f"SELECT {_QUALIFIED} FROM signer.verdict v JOIN signer.entry e USING (outlet_id, index, sealed_at)"
 
 
 async def read_head(connection: psycopg.AsyncConnection, outlet_id: str) -> Head | None:
     async with connection.cursor(row_factory=class_row(Head)) as cursor:
         await cursor.execute(
-            "SELECT outlet_id, epoch, index, entry_hash, sequence, sealed_at FROM signer.outlet_head "
+            "SELECT outlet_id, merchant_nif, epoch, index, entry_hash, sequence, sealed_at FROM signer.outlet_head "
             "WHERE outlet_id = %s",
             [outlet_id],
         )
@@ -28,45 +32,53 @@ async def invoice_by_document(
     connection: psycopg.AsyncConnection, merchant_nif: str, document_id: UUID
 ) -> Entry | None:
     return await _one(
-        connection,
-        f"{_ENTRIES} WHERE kind = 'invoice' AND merchant_nif = %s AND document_id = %s",
-        [merchant_nif, document_id],
+        connection, f"{_OF_DOCUMENT} WHERE d.merchant_nif = %s AND d.document_id = %s", merchant_nif, document_id
     )
 
 
 async def invoice_by_number(connection: psycopg.AsyncConnection, fiscal_number: str) -> Entry | None:
     """None also for what is no fiscal number at all, such as text that PostgreSQL cannot hold."""
-    try:
-        parse_fiscal_number(fiscal_number)
-    except ValueError:
+    if not _is_number(fiscal_number):
         return None
-    return await _one(connection, f"{_ENTRIES} WHERE kind = 'invoice' AND fiscal_number = %s", [fiscal_number])
+    return await _one(connection, f"{_OF_DOCUMENT} WHERE d.fiscal_number = %s", fiscal_number)
 
 
 async def invoice_signature(connection: psycopg.AsyncConnection, fiscal_number: str) -> bytes | None:
     """Of an invoice's signature alone, so that asking costs the same whether the invoice is long or unknown."""
-    try:
-        parse_fiscal_number(fiscal_number)
-    except ValueError:
+    if not _is_number(fiscal_number):
         return None
     cursor = await connection.execute(
-        "SELECT signature FROM signer.entry WHERE kind = 'invoice' AND fiscal_number = %s", [fiscal_number]
+        "SELECT e.signature FROM signer.document d JOIN signer.entry e USING (outlet_id, index, sealed_at) "
+        "WHERE d.fiscal_number = %s",
+        [fiscal_number],
     )
     row = await cursor.fetchone()
     return None if row is None else bytes(row[0])
 
 
-async def entry_by_hash(connection: psycopg.AsyncConnection, entry_hash: bytes) -> Entry | None:
-    return await _one(connection, f"{_ENTRIES} WHERE entry_hash = %s", [entry_hash])
-
-
-async def entry_at(connection: psycopg.AsyncConnection, outlet_id: str, index: int) -> Entry | None:
-    return await _one(connection, f"{_ENTRIES} WHERE outlet_id = %s AND index = %s", [outlet_id, index])
+async def entry_before(connection: psycopg.AsyncConnection, entry: Entry) -> Entry | None:
+    """The entry that stands in the chain just before this one; the newest such, where an epoch left some out."""
+    where = "outlet_id = %s AND index < %s AND sealed_at <= %s ORDER BY sealed_at DESC, index DESC LIMIT 1"
+    query = f"{_ENTRIES} WHERE {where}"
+    return await _one(connection, query, entry.outlet_id, entry.index, entry.sealed_at)
 
 
 async def verdict(connection: psycopg.AsyncConnection, fiscal_number: str) -> Entry | None:
     """The ``dgi_certified`` or ``dgi_rejected`` entry of an invoice, if it has one."""
-    return await _one(connection, f"{_ENTRIES} WHERE kind <> '{INVOICE}' AND fiscal_number = %s", [fiscal_number])
+    return await _one(connection, f"{_OF_VERDICT} WHERE v.fiscal_number = %s", fiscal_number)
+
+
+async def credit_notes_of(connection: psycopg.AsyncConnection, fiscal_number: str) -> list[bytes]:
+    """The payloads of the credit notes that were sealed against an invoice, unless the DGI rejected them."""
+    cursor = await connection.execute(
+        "SELECT e.payload FROM signer.credit c JOIN signer.document d ON d.fiscal_number = c.credit_number "
+        "JOIN signer.entry e USING (outlet_id, index, sealed_at) "
+        "LEFT JOIN signer.verdict v ON v.fiscal_number = c.credit_number "
+        "LEFT JOIN signer.entry r ON (r.outlet_id, r.index, r.sealed_at) = (v.outlet_id, v.index, v.sealed_at) "
+        "WHERE c.original_number = %s AND r.kind IS DISTINCT FROM 'dgi_rejected'",
+        [fiscal_number],
+    )
+    return [bytes(payload) for (payload,) in await cursor.fetchall()]
 
 
 async def chain(connection: psycopg.AsyncConnection, outlet_id: str) -> AsyncIterator[Entry]:
@@ -121,7 +133,15 @@ async def publish_key(connection: psycopg.AsyncConnection, key: PublicKey) -> No
     )
 
 
-async def _one(connection: psycopg.AsyncConnection, query: str, parameters: list[object]) -> Entry | None:
+def _is_number(text: str) -> bool:
+    try:
+        parse_fiscal_number(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _one(connection: psycopg.AsyncConnection, query: str, *parameters: object) -> Entry | None:
     async with connection.cursor(row_factory=class_row(Entry)) as cursor:
         await cursor.execute(query, parameters)
         return await cursor.fetchone()

@@ -6,12 +6,11 @@ import psycopg
 from msgspec import Struct
 
 from bonopay_signer.fiscal import qr, security
-from bonopay_signer.fiscal.statement import Statement
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import CERTIFIED, Entry
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.submissions import State
-from bonopay_signer.tenants.rows import Outlet, find_outlet
+from bonopay_signer.tenants.rows import INLINE, Outlet, find_outlet
 
 DgiStatus = Literal["certified", "pending", "unknown", "rejected"]
 
@@ -33,7 +32,7 @@ class DgiError(Struct, frozen=True):
 class DgiAnswer(Struct, frozen=True):
     """What the DGI made of the invoice; the elements are exactly as it returned them."""
 
-    mode: Literal["inline"]
+    mode: Literal["inline", "deferred"]
     status: DgiStatus
     code: str | None
     nim: str
@@ -60,8 +59,13 @@ class SealedInvoice(Struct, frozen=True):
 
 
 async def sealed_invoice(connection: psycopg.AsyncConnection, entry: Entry) -> SealedInvoice:
-    """The answer for an invoice's entry."""
-    statement = Statement(**entry.statement_fields)
+    """The answer for an invoice's entry, with what the DGI has said of it by now."""
+    return sealed_answer(entry, await dgi_answer(connection, entry))
+
+
+def sealed_answer(entry: Entry, dgi: DgiAnswer) -> SealedInvoice:
+    """The answer for an invoice's entry. Everything but ``dgi`` follows from the entry alone."""
+    statement = entry.statement_values
     short_code = security.short_code(entry.signature)
     return SealedInvoice(
         document_id=str(entry.document_id),
@@ -75,26 +79,32 @@ async def sealed_invoice(connection: psycopg.AsyncConnection, entry: Entry) -> S
         payload_hash=statement.payload_hash,
         key_id=entry.key_id,
         ledger=LedgerPosition(statement.epoch, statement.index, entry.previous_hash.hex(), entry.entry_hash.hex()),
-        dgi=await dgi_answer(connection, entry),
+        dgi=dgi,
     )
 
 
 async def dgi_answer(connection: psycopg.AsyncConnection, entry: Entry) -> DgiAnswer:
     """The DGI's verdict of an invoice from the ledger, or how its confirmation stands."""
     verdict = await reader.verdict(connection, entry.fiscal_number)
+    outlet = await find_outlet(connection, entry.outlet_id)
+    mode = outlet.dgi_mode if outlet else INLINE
     if verdict is None:
-        outlet = await find_outlet(connection, entry.outlet_id)
         submission = await submissions.of_number(connection, entry.fiscal_number)
         unknown = submission is None or submission.state is State.UNKNOWN
-        return _open(outlet, "unknown" if unknown else "pending")
+        return _open(outlet, mode, "unknown" if unknown else "pending")
     fields = verdict.payload_fields
     if verdict.kind == CERTIFIED:
         elements = {name: fields[name] for name in ("code", "counters", "time", "qr")}
-        return DgiAnswer("inline", "certified", nim=fields["nim"], isf=fields["isf"], error=None, **elements)
+        return DgiAnswer(mode, "certified", nim=fields["nim"], isf=fields["isf"], error=None, **elements)
     error = DgiError(fields["error"]["code"], fields["error"]["message"])
-    return DgiAnswer("inline", "rejected", None, fields["nim"], fields["isf"], None, None, None, error)
+    return DgiAnswer(mode, "rejected", None, fields["nim"], fields["isf"], None, None, None, error)
 
 
-def _open(outlet: Outlet | None, status: DgiStatus) -> DgiAnswer:
+def pending(outlet: Outlet) -> DgiAnswer:
+    """Of an invoice that was sealed just now, before the DGI has seen it."""
+    return _open(outlet, outlet.dgi_mode, "pending")
+
+
+def _open(outlet: Outlet | None, mode: str, status: DgiStatus) -> DgiAnswer:
     nim, isf = (outlet.nim, outlet.isf) if outlet else ("", "")
-    return DgiAnswer("inline", status, None, nim, isf, None, None, None, None)
+    return DgiAnswer(mode, status, None, nim, isf, None, None, None, None)

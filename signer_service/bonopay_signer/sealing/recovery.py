@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from bonopay_signer.db.instance import InstanceLock, LockLost, SecondSigner
+from bonopay_signer.db.instance import LockLost, SecondSigner, ShardLock
 from bonopay_signer.dgi.device import DeviceError
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.ledger import reader
@@ -21,7 +21,7 @@ from bonopay_signer.tenants.rows import find_outlet
 from bonopay_signer.tenants.secrets import SecretsError
 
 _logger = logging.getLogger(__name__)
-_SEALED = (State.CONFIRMING, State.UNKNOWN)
+_SEALED = (State.QUEUED, State.CONFIRMING, State.UNKNOWN)
 _LEFT_BEHIND = (State.RESERVED, State.PREPARED, State.CANCELLING)
 # What hangs at a silent DGI must leave connections to everybody else: of one outlet at once, and of all.
 _OF_ONE_OUTLET, _SETTLING, _TIDYING = 10, 40, 20
@@ -34,7 +34,7 @@ class Recovery:
     def __init__(
         self,
         pool: AsyncConnectionPool,
-        lock: InstanceLock,
+        lock: ShardLock,
         device_of: DeviceOf,
         settlement: Settlement,
         tidying: Tidying,
@@ -69,15 +69,8 @@ class Recovery:
             _logger.exception("recovery failed and will try again")
 
     async def _once(self) -> None:
-        await self._hold_lock()
+        await self._lock.hold()
         await self._work_through()
-
-    async def _hold_lock(self) -> None:
-        try:
-            await self._lock.check()
-        except LockLost:
-            generation = await self._lock.acquire()
-            _logger.warning("the signer's lock was lost and is held again, generation %d", generation)
 
     async def _work_through(self) -> None:
         async with self._pool.connection() as connection:

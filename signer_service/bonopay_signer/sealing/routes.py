@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,9 +13,11 @@ from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.fiscal.statement import Statement
 from bonopay_signer.ledger import reader
-from bonopay_signer.sealing.answer import SealedInvoice, sealed_invoice
+from bonopay_signer.sealing.answer import SealedInvoice, pending, sealed_answer, sealed_invoice
+from bonopay_signer.sealing.replay import Outcome
 from bonopay_signer.tenants.access import authenticate, outlet_to_seal
 from bonopay_signer.tenants.apikeys import READ
+from bonopay_signer.tenants.rows import DEFERRED, Outlet
 
 REPLAYED = "Idempotent-Replayed"
 
@@ -32,11 +35,17 @@ async def seal_invoice(request: Request) -> Response:
     invoice = parse(await read_body(request))
     outlet = await outlet_to_seal(key, invoice.merchant_nif, invoice.outlet_id, service.pool)
     outcome = await service.sealing.seal(invoice, outlet)
-    async with service.pool.connection() as connection:
-        answer = await sealed_invoice(connection, outcome.entry)
+    answer = await _answer(service.pool, outcome, outlet)
     if outcome.replayed:
         return json_response(answer, 200, {REPLAYED: "true"})
     return json_response(answer, 201, {"Location": f"/api/v1/invoices/{answer.fiscal_number}"})
+
+
+async def _answer(pool: AsyncConnectionPool, outcome: Outcome, outlet: Outlet) -> SealedInvoice:
+    if outlet.dgi_mode == DEFERRED and not outcome.replayed:
+        return sealed_answer(outcome.entry, pending(outlet))
+    async with pool.connection() as connection:
+        return await sealed_invoice(connection, outcome.entry)
 
 
 async def read_invoice(request: Request) -> Response:

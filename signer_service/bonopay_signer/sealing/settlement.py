@@ -35,9 +35,10 @@ from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.fiscal.schema import Invoice
-from bonopay_signer.hsm.token import HsmUnavailable
+from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
-from bonopay_signer.ledger.writer import Draft, LedgerUnavailable, LedgerWriter
+from bonopay_signer.ledger.writer import LedgerUnavailable, LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.submissions import Submission, UidTaken
@@ -67,7 +68,7 @@ class Sealed:
 
     @property
     def uid(self) -> str:
-        assert self.submission.uid is not None, "a sealed document was prepared, so it has a uid"
+        assert self.submission.uid is not None, "only a queued document has no uid"
         return self.submission.uid
 
 
@@ -152,6 +153,9 @@ class Settlement:
             await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
 
     async def _resolve(self, sealed: Sealed) -> None:
+        if sealed.submission.uid is None:
+            await self._prepare_again(sealed)
+            return
         elements = await sealed.device.recall(sealed.number, sealed.uid)
         if elements is None:
             if sealed.uid in (await sealed.device.status()).pending_uids:
@@ -166,13 +170,15 @@ class Settlement:
             raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
 
     async def _prepare_again(self, sealed: Sealed) -> None:
-        """Only after the DGI said that the sealed document's uid is not finalised: same number, new uid."""
+        """A new uid, for what was not prepared yet, or whose uid is not finalised by the DGI's word."""
         async with self._turns[sealed.outlet.id]:
             try:
                 pending = await sealed.device.prepare(Document(sealed.number, sealed.outlet.isf, sealed.invoice))
             except Refused as refusal:
                 _believe_only_the_dgi(refusal)
-                await self._append(sealed, REJECTED, _rejected(sealed, sealed.uid, refusal.code, refusal.words))
+                await self._append(
+                    sealed, REJECTED, _rejected(sealed, sealed.submission.uid, refusal.code, refusal.words)
+                )
                 return
             async with self._pool.connection() as connection:
                 await submissions.prepared_again(connection, sealed.submission.id, pending.uid)
@@ -197,7 +203,7 @@ class Settlement:
             tax=totals.tax,
             currency=totals.currency,
             payload=payload,
-            also_commit=lambda connection: submissions.settled(connection, sealed.submission.id),
+            submission=sealed.submission.id,
         )
         await self._writer.append([draft])
 
@@ -243,13 +249,13 @@ def _certified(sealed: Sealed, uid: str, elements: Elements) -> bytes:
     )
 
 
-def _rejected(sealed: Sealed, uid: str, code: str, words: str) -> bytes:
+def _rejected(sealed: Sealed, uid: str | None, code: str, words: str) -> bytes:
     return canonical.encode(
         _verdict_base(sealed, REJECTED, uid) | {"nim": sealed.outlet.nim, "error": {"code": code, "message": words}}
     )
 
 
-def _verdict_base(sealed: Sealed, kind: str, uid: str) -> dict[str, object]:
+def _verdict_base(sealed: Sealed, kind: str, uid: str | None) -> dict[str, object]:
     return {
         "schema": f"bonopay.{kind}/1",
         "document_id": str(sealed.entry.document_id),

@@ -6,12 +6,15 @@
        │                │                         │
        ▼                ▼                         ▼            DGI answered, one commit with the verdict's entry
     reserved ──────▶ prepared ──────────────▶ confirming ─────────────────────────▶ settled
-       │                │                      ▲      │ no reply                       ▲
-       │    refused,    │           asked again│      ▼                                │
-       └───── error ────┤                      └── unknown ── DGI's word, when asked ──┘
-                        ▼
-       cancelling (the DGI may still hold a uid) ──▶ released       the number goes to the next document
+       │                │                      ▲ ▲    │ no reply                       ▲
+       │    refused,    │           asked again│ │    ▼                                │
+       └───── error ────┤                      └─┼─ unknown ── DGI's word, when asked ─┤
+                        ▼                        │                                     │
+       cancelling ──▶ released                   └── queued ──── refused ──────────────┘
+       (the DGI may still    (the number goes to     (deferred outlet: sealed
+        hold a uid)           the next document)      before the DGI was asked)
 
+The ledger itself moves a row to ``confirming``, ``queued`` and ``settled``, in the entry's commit (``signer.append``).
 Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it.
 """
 
@@ -32,6 +35,7 @@ class State(StrEnum):
     PREPARED = "prepared"
     CANCELLING = "cancelling"
     RELEASED = "released"
+    QUEUED = "queued"
     CONFIRMING = "confirming"
     UNKNOWN = "unknown"
     SETTLED = "settled"
@@ -85,11 +89,6 @@ async def prepared(connection: psycopg.AsyncConnection, submission_id: int, uid:
     await _prepare(connection, submission_id, (State.RESERVED,), State.PREPARED, uid)
 
 
-async def sealed(connection: psycopg.AsyncConnection, submission_id: int) -> None:
-    """Only within the transaction that inserts the invoice's entry."""
-    await _move(connection, submission_id, (State.PREPARED,), State.CONFIRMING)
-
-
 async def given_up(
     connection: psycopg.AsyncConnection, submission_id: int, reason: str, maybe_pending: bool, uid: str | None
 ) -> None:
@@ -103,13 +102,10 @@ async def released(connection: psycopg.AsyncConnection, submission_id: int) -> N
 
 
 async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
-    """A new uid for a sealed document, after the DGI said that the old one was not finalised. Raises UidTaken."""
-    await _prepare(connection, submission_id, (State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid)
+    """A uid for a sealed document: its first, or another after the DGI said that the old one was not finalised.
 
-
-async def settled(connection: psycopg.AsyncConnection, submission_id: int) -> None:
-    """Only within the transaction that inserts the verdict's entry."""
-    await _move(connection, submission_id, (State.CONFIRMING, State.UNKNOWN), State.SETTLED)
+    Raises UidTaken."""
+    await _prepare(connection, submission_id, (State.QUEUED, State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid)
 
 
 async def postponed(
@@ -117,10 +113,11 @@ async def postponed(
 ) -> None:
     """Ask again after ``delay`` seconds; ``unknown``: the DGI may have certified it, but did not say so."""
     await connection.execute(
-        "UPDATE signer.submission SET state = CASE WHEN %s THEN 'unknown' ELSE state END, reason = %s, "
+        "UPDATE signer.submission SET reason = %s, "
+        "state = CASE WHEN %s AND state <> 'queued' THEN 'unknown' ELSE state END, "
         "attempts = attempts + 1, updated_at = now(), next_attempt_at = now() + make_interval(secs => %s) "
-        "WHERE id = %s AND state IN ('confirming', 'unknown')",
-        [unknown, reason[:500], delay, submission_id],
+        "WHERE id = %s AND state IN ('queued', 'confirming', 'unknown')",
+        [reason[:500], unknown, delay, submission_id],
     )
 
 
@@ -130,7 +127,7 @@ async def find(connection: psycopg.AsyncConnection, submission_id: int) -> Submi
 
 async def of_number(connection: psycopg.AsyncConnection, fiscal_number: str) -> Submission | None:
     """The row that holds a sealed number."""
-    where = "WHERE fiscal_number = %s AND state IN ('confirming', 'unknown', 'settled')"
+    where = "WHERE fiscal_number = %s AND state IN ('queued', 'confirming', 'unknown', 'settled')"
     return next(iter(await _select(connection, where, [fiscal_number])), None)
 
 
@@ -153,8 +150,8 @@ async def due(
 async def counts(connection: psycopg.AsyncConnection, outlet_id: str) -> dict[str, int]:
     """How many sealed documents of an outlet wait for the DGI, by state."""
     cursor = await connection.execute(
-        "SELECT state, count(*) FROM signer.submission WHERE outlet_id = %s AND state IN ('confirming', 'unknown') "
-        "GROUP BY state",
+        "SELECT state, count(*) FROM signer.submission WHERE outlet_id = %s AND "
+        "state IN ('queued', 'confirming', 'unknown') GROUP BY state",
         [outlet_id],
     )
     return dict(await cursor.fetchall())

@@ -58,9 +58,9 @@ def add_outlet(connection: psycopg.Connection, outlet: NewOutlet, token: str, bo
             [outlet.id, *facts, box.encrypt(outlet.id, token)],
         )
         connection.execute(
-            "INSERT INTO signer.outlet_head (outlet_id, epoch, index, entry_hash, sequence, sealed_at) "
-            "VALUES (%s, 1, 0, %s, 0, 'epoch')",
-            [outlet.id, ZERO_HASH],
+            "INSERT INTO signer.outlet_head (outlet_id, merchant_nif, epoch, index, entry_hash, sequence, sealed_at) "
+            "VALUES (%s, %s, 1, 0, %s, 0, 'epoch')",
+            [outlet.id, outlet.merchant_nif, ZERO_HASH],
         )
     return True
 

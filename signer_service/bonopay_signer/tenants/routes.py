@@ -12,12 +12,13 @@ from bonopay_signer.dgi.device import Device, DeviceError
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
 from bonopay_signer.tenants.access import authenticate, outlet_to_see
+from bonopay_signer.tenants.rows import Outlet
 
 
 class DgiState(Struct, frozen=True):
     """``waiting`` and ``unknown`` count sealed invoices without the DGI's verdict."""
 
-    mode: Literal["inline"]
+    mode: Literal["inline", "deferred"]
     state: Literal["ready", "not_operational", "unreachable"]
     detail: str | None
     token_valid_until: str | None
@@ -60,24 +61,25 @@ async def read_outlet(request: Request) -> Response:
         nif=outlet.merchant_nif,
         isf=outlet.isf,
         nim=outlet.nim,
-        dgi=await _dgi_state(service.device_of(outlet), outlet.nim, outlet.merchant_nif, waiting),
+        dgi=await _dgi_state(service.device_of(outlet), outlet, waiting),
         head=HeadPosition(head.epoch, head.index, head.entry_hash.hex()),
     )
     return json_response(view)
 
 
-async def _dgi_state(device: Device, nim: str, nif: str, counts: dict[str, int]) -> DgiState:
-    waiting, unknown = counts.get("confirming", 0), counts.get("unknown", 0)
+async def _dgi_state(device: Device, outlet: Outlet, counts: dict[str, int]) -> DgiState:
+    mode, nim, nif = outlet.dgi_mode, outlet.nim, outlet.merchant_nif
+    waiting, unknown = counts.get("queued", 0) + counts.get("confirming", 0), counts.get("unknown", 0)
     try:
         status = await device.status()
     except DeviceError as error:
-        return DgiState("inline", "unreachable", str(error), None, waiting, unknown)
+        return DgiState(mode, "unreachable", str(error), None, waiting, unknown)
     detail = None
     if (status.nim and status.nim != nim) or (status.nif and status.nif != nif):
         detail = f"the token belongs to NIM {status.nim} of NIF {status.nif}"
     ready = status.operational and detail is None
     state: Literal["ready", "not_operational"] = "ready" if ready else "not_operational"
-    return DgiState("inline", state, detail, status.token_valid_until, waiting, unknown)
+    return DgiState(mode, state, detail, status.token_valid_until, waiting, unknown)
 
 
 ROUTES = [Route("/api/v1/outlets/{outlet_id}", read_outlet, methods=["GET"])]

@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from bonopay_signer.tenants.apikeys import ApiKey
 
+INLINE, DEFERRED = "inline", "deferred"
 _OUTLET_ID = re.compile(r"[A-Z0-9]{3,12}")
 _OUTLETS = """
 SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, o.isf, o.dgi_mode,

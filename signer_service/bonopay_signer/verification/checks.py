@@ -65,8 +65,12 @@ async def verify_qr(connection: psycopg.AsyncConnection, blob: str) -> Verificat
         return NOT_FOUND
     digest = entry_hash(content.previous_hash, content.statement.encode())
     signed = await _is_signed(connection, content.statement.key_id, content.signature, digest)
-    entry = await reader.entry_by_hash(connection, digest)
-    recorded = entry is not None and hmac.compare_digest(entry.signature, content.signature)
+    entry = await reader.invoice_by_number(connection, content.statement.fiscal_number)
+    recorded = (
+        entry is not None
+        and hmac.compare_digest(entry.entry_hash, digest)
+        and hmac.compare_digest(entry.signature, content.signature)
+    )
     if entry is None or not (signed and recorded):
         return Verification("mismatch", checks=[Check("signature", signed), Check("ledger", recorded)])
     return await _verification(connection, entry, await _entry_checks(connection, entry))
@@ -93,7 +97,7 @@ def _content_holds(entry: Entry) -> bool:
 async def _is_linked(connection: psycopg.AsyncConnection, entry: Entry) -> bool:
     if entry.index == 1:
         return entry.previous_hash == ZERO_HASH
-    previous = await reader.entry_at(connection, entry.outlet_id, entry.index - 1)
+    previous = await reader.entry_before(connection, entry)
     return previous is not None and previous.entry_hash == entry.previous_hash
 
 

@@ -72,7 +72,7 @@ async def fiscal_keys(request: Request) -> Response:
     service = request.app.state.service
     async with service.pool.connection() as connection:
         keys = await reader.signing_keys(connection)
-    active = service.sealer.key_id
+    active = service.signers.key_id
     published = [
         PublishedKey(
             **key.jwk(), pem=key.pem, status="active" if key.key_id == active else "retired", created_at=created_at

@@ -15,7 +15,7 @@ def test_second_signer_on_the_same_database_is_refused_at_start(new_stand: Calla
     environment = {**stand.environment, "BONOPAY_SIGNER_PORT": "0"}
     second = Process([sys.executable, "-m", "bonopay_signer", "serve"], python_environment(environment), tmp_path / "2")
     assert second.wait() == 1
-    assert "another signer is running on this database" in second.text()
+    assert "another signer is running on this shard of the database" in second.text()
     stand.sealed(stand.outlet())
 
 
@@ -63,7 +63,7 @@ def test_late_writer_of_an_older_generation_is_fenced_out(new_stand: Callable[..
     stand.start()
     outlet = stand.outlet()
     with stand.database.as_admin() as connection:
-        connection.execute("UPDATE signer.instance SET generation = generation + 1")
+        connection.execute("UPDATE signer.shard SET generation = generation + 1")
     response = stand.post(document(outlet))
     assert (response.status_code, response.json()["code"]) == (503, "ledger_unavailable")
     assert stand.entries(outlet) == []

@@ -22,14 +22,27 @@ def _assert_finding_is_complete(finding: dict) -> None:
 
 def test_refusal_of_the_dgi_hands_the_number_on(stand: Stand) -> None:
     outlet = stand.outlet()
+    right = stand.rows("SELECT isf FROM signer.outlet WHERE id = %s", outlet.id)[0][0]
+    stand.change_outlet(outlet, isf="UNKNOWN-ISF")
+    response = stand.post(document(outlet))
+    assert (response.status_code, response.json()["code"]) == (422, "dgi_refused")
+    assert response.json()["dgi_error"]["code"] and "isf" in response.json()["dgi_error"]["message"].lower()
+    stand.change_outlet(outlet, isf=right)
+    _assert_nothing_sealed_then_next_takes_number_one(stand, outlet)
+
+
+def test_credit_note_without_its_original_never_reaches_the_dgi(stand: Stand) -> None:
+    outlet = stand.outlet()
     credit = {
         "nature": "RAN",
         "original_fiscal_number": number_of(outlet, 7),
         "original_dgi_code": "TESTAAAAAAAAAAAAAAAAAAAA",
     }
     response = stand.post(document(outlet, invoice_type="FA", credit=credit))
-    assert (response.status_code, response.json()["code"]) == (422, "dgi_refused")
-    assert response.json()["dgi_error"]["code"] == "11"
+    assert (response.status_code, response.json()["code"]) == (422, "payload_invalid")
+    assert [finding["pointer"] for finding in response.json()["findings"]] == ["/credit/original_fiscal_number"]
+    _assert_finding_is_complete(response.json()["findings"][0])
+    assert not stand.states(outlet)
     _assert_nothing_sealed_then_next_takes_number_one(stand, outlet)
 
 

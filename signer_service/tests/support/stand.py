@@ -50,6 +50,7 @@ class Stand:
         self.key_file.touch(mode=0o600)
         self.key_file.write_text(new_key())
         self.box = SecretBox.from_text(self.key_file.read_text())
+        self.head_store = folder / "heads"
         self.environment = self._environment(settings)
         self.process: Process | None = None
         with psycopg.connect(database.owner, autocommit=True) as connection:
@@ -67,6 +68,8 @@ class Stand:
             "public_url": self.url,
             "authority": AUTHORITY,
             "secrets_key_file": self.key_file,
+            "head_store": self.head_store,
+            "signing_processes": 1,
             "dgi_connect_timeout": 2,
             "dgi_timeout": 5,
             "recovery_interval": 0.2,
@@ -117,17 +120,27 @@ class Stand:
 
     # --- tenants
 
-    def outlet(self, nif: str = SELLER, dgi_url: str | None = None, nim: str | None = None) -> Outlet:
+    def outlet(
+        self, nif: str = SELLER, dgi_url: str | None = None, nim: str | None = None, mode: str = "inline"
+    ) -> Outlet:
         """A new outlet with an e-MCF of its own, behind the relay."""
         number = next(_outlet_numbers)
         nim = nim or self.sandbox.nims[nif].pop()
         outlet = Outlet(f"OUT{number:04d}", nif, nim)
         new = admin.NewOutlet(
-            outlet.id, nif, "Boutique", "1 avenue du Port", nim, ISF[nif], "inline", dgi_url or self.relay.url
+            outlet.id, nif, "Boutique", "1 avenue du Port", nim, ISF[nif], mode, dgi_url or self.relay.url
         )
         with psycopg.connect(self.database.owner, autocommit=True) as connection:
             admin.add_outlet(connection, new, self.sandbox.token(nim), self.box, if_missing=False)
         return outlet
+
+    def change_outlet(self, outlet: Outlet, **columns: Any) -> None:
+        """As the owner would, with what the registry's triggers make of it."""
+        assignments = ", ".join(f"{name} = %({name})s" for name in columns)
+        with psycopg.connect(self.database.owner, autocommit=True) as connection:
+            connection.execute(
+                f"UPDATE signer.outlet SET {assignments} WHERE id = %(id)s", {**columns, "id": outlet.id}
+            )
 
     def api_key(self, nif: str = SELLER, outlets=None, operations=OPERATIONS, expires_at=None) -> str:
         with psycopg.connect(self.database.owner, autocommit=True) as connection:

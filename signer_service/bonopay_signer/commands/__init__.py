@@ -1,0 +1,1 @@
+"""The commands of ``bonopay-signer``, one module per capability."""

@@ -1,0 +1,86 @@
+"""What waits for the writer: bounded, and fair between outlets, so that a flood of one merchant delays only itself."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bonopay_signer.ledger.batch import Draft
+from bonopay_signer.ledger.entries import Entry
+
+
+class QueueFull(Exception):
+    """More waits for this outlet, or for all of them, than may wait: try again in a while."""
+
+
+@dataclass(eq=False)
+class Waiting:
+    """Drafts of one outlet that are appended together or not at all, and who waits for their entries."""
+
+    drafts: Sequence[Draft]
+    done: asyncio.Future[list[Entry]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    abandoned: bool = False
+    delay: Exception | None = None  # why it could not be written so far
+
+    @property
+    def outlet_id(self) -> str:
+        return self.drafts[0].outlet_id
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class FairQueue:
+    """Takes one of every waiting outlet in turn, then the second of every outlet, until the batch is full."""
+
+    def __init__(self, per_outlet: int, total: int) -> None:
+        self._per_outlet = per_outlet
+        self._total = total
+        self._lines: OrderedDict[str, deque[Waiting]] = OrderedDict()
+        self._size = 0
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def put(self, waiting: Waiting) -> None:
+        """Raises QueueFull."""
+        line = self._lines.get(waiting.outlet_id)
+        if self._size >= self._total or (line is not None and len(line) >= self._per_outlet):
+            raise QueueFull(f"{self._size} documents wait")
+        self._lines.setdefault(waiting.outlet_id, deque()).append(waiting)
+        self._added()
+
+    def put_back(self, batch: Sequence[Waiting]) -> None:
+        """Return what was taken to where it stood, before everything that came since; never refused."""
+        for waiting in reversed(batch):
+            self._lines.setdefault(waiting.outlet_id, deque()).appendleft(waiting)
+            self._added()
+
+    async def filled(self) -> None:
+        """Until something waits."""
+        await self._filled.wait()
+
+    def take(self, limit: int) -> list[Waiting]:
+        """What goes next, of at most ``limit`` drafts in all (but at least one), oldest first within an outlet."""
+        taken: list[Waiting] = []
+        room = limit
+        while self._lines and room > 0:
+            outlet_id, line = self._lines.popitem(last=False)
+            waiting = line.popleft()
+            if line:
+                self._lines[outlet_id] = line  # to the end: the others come first
+            self._size -= 1
+            taken.append(waiting)
+            room -= len(waiting.drafts)
+        if not self._lines:
+            self._filled.clear()
+        return taken
+
+    def take_all(self) -> list[Waiting]:
+        return self.take(max(1, sum(len(waiting.drafts) for line in self._lines.values() for waiting in line)))
+
+    def _added(self) -> None:
+        self._size += 1
+        self._filled.set()

@@ -1,0 +1,165 @@
+"""The flow of an ``inline`` outlet: reserve, prepare, compare, seal; then the settlement confirms.
+
+A refusal before the seal cancels the DGI's uid and hands the number to the next document: the series has no gap. The
+seal is one commit: the entry, the head and the submission's state.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.dgi.device import Device, DeviceError, Document, Pending, Refused, Unreachable
+from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.entries import Entry
+from bonopay_signer.ledger.writer import LedgerUnavailable, LedgerWriter
+from bonopay_signer.sealing import credits, submissions
+from bonopay_signer.sealing.devices import DeviceOf
+from bonopay_signer.sealing.drafts import invoice_draft
+from bonopay_signer.sealing.errors import DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
+from bonopay_signer.sealing.replay import Outcome, find_sealed
+from bonopay_signer.sealing.settlement import Settlement, cancel_quietly
+from bonopay_signer.sealing.submissions import StateConflict, Submission, UidTaken
+from bonopay_signer.sealing.tidying import Tidying
+from bonopay_signer.sealing.totals import differences
+from bonopay_signer.sealing.turns import Turns
+from bonopay_signer.tenants.rows import Outlet
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A reserved number and what is to be sealed under it."""
+
+    submission: Submission
+    invoice: Invoice
+    payload: bytes
+    outlet: Outlet
+    device: Device
+
+
+class InlineSealing:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        writer: LedgerWriter,
+        device_of: DeviceOf,
+        settlement: Settlement,
+        tidying: Tidying,
+        turns: Turns,
+        patience: float,
+    ) -> None:
+        self._pool = pool
+        self._writer = writer
+        self._device_of = device_of
+        self._settlement = settlement
+        self._tidying = tidying
+        self._turns = turns
+        self._patience = patience
+        self._silent_since: dict[str, float] = {}
+
+    async def seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Outcome:
+        """Seal a document that breaks no rule by itself, and wait a while for its confirmation.
+
+        Raises NotSealed, LedgerUnavailable, HsmUnavailable, LockLost, SecretsError.
+        """
+        replay = await find_sealed(self._pool, invoice, payload)
+        outcome = replay or await self._seal_in_turn(invoice, payload, outlet)
+        await self._settlement.wait(outcome.entry.fiscal_number, self._patience)
+        return outcome
+
+    async def drain(self) -> None:
+        """Until no confirmation is running."""
+        await self._settlement.drain()
+
+    async def _seal_in_turn(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Outcome:
+        arrived = time.monotonic()
+        async with self._turns[outlet.id]:
+            replay = await find_sealed(self._pool, invoice, payload)
+            if replay is not None:
+                return replay
+            if self._silent_since.get(outlet.id, 0) > arrived:
+                # Every document of a queue would wait for the same silence, one after the other.
+                raise DgiUnreachable("the DGI stopped answering while the document waited for its turn")
+            try:
+                return Outcome(await self._reserve_and_seal(invoice, payload, outlet), replayed=False)
+            except DgiUnreachable:
+                self._silent_since[outlet.id] = time.monotonic()
+                raise
+
+    async def _reserve_and_seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Entry:
+        device = self._device_of(outlet)
+        try:
+            await self._tidying.tidy(outlet, device)
+        except DeviceError as error:
+            raise DgiUnreachable(str(error)) from error
+        async with self._pool.connection() as connection:
+            found = await credits.findings(connection, invoice)
+            if found:
+                raise Invalid(found)
+            head = await reader.read_head(connection, outlet.id)
+            if head is None:
+                raise LookupError(f"outlet {outlet.id} has no chain")
+            submission = await submissions.reserve(connection, head, outlet.merchant_nif, UUID(invoice.document_id))
+        work = _Work(submission, invoice, payload, outlet, device)
+        pending = await self._prepare(work)
+        found = differences(invoice, pending.totals)
+        if found:
+            await self._give_up(work, "the DGI's totals differ", pending.uid)
+            raise DgiTotalsDiffer(found)
+        entry = await self._append(work, pending)
+        sealed = Submission(**{**vars(submission), "state": "confirming", "uid": pending.uid})
+        self._settlement.start(sealed, entry, outlet, ask_first=False)
+        return entry
+
+    async def _prepare(self, work: _Work) -> Pending:
+        try:
+            pending = await work.device.prepare(Document(work.submission.fiscal_number, work.outlet.isf, work.invoice))
+            async with self._pool.connection() as connection:
+                await submissions.prepared(connection, work.submission.id, pending.uid)
+        except Refused as refusal:
+            await self._release(work, f"refused: {refusal}", maybe_pending=False)
+            raise DgiRefused(refusal.code, refusal.words) from refusal
+        except Unreachable as error:
+            await self._release(work, str(error), maybe_pending=False)
+            raise DgiUnreachable(str(error)) from error
+        except (DeviceError, UidTaken) as error:
+            await self._release(work, str(error), maybe_pending=True)
+            raise DgiUnreachable(str(error)) from error
+        return pending
+
+    async def _append(self, work: _Work, pending: Pending) -> Entry:
+        draft = invoice_draft(work.invoice, work.payload, work.submission.fiscal_number, work.submission.id)
+        try:
+            (entry,) = await self._writer.append([draft])
+        except Exception as error:
+            # The commit may have happened, or still be under way: the row's lock and state decide.
+            try:
+                await self._give_up(work, f"not sealed: {type(error).__name__}", pending.uid)
+            except StateConflict:
+                return await self._committed(work)
+            raise
+        return entry
+
+    async def _committed(self, work: _Work) -> Entry:
+        async with self._pool.connection() as connection:
+            entry = await reader.invoice_by_number(connection, work.submission.fiscal_number)
+        if entry is None or entry.document_id != work.submission.document_id:
+            raise LedgerUnavailable(f"{work.submission.fiscal_number} is neither sealed nor free")
+        return entry
+
+    async def _give_up(self, work: _Work, reason: str, uid: str) -> None:
+        """Hand the number on and cancel the uid at once, or leave that to the tidying."""
+        await self._release(work, reason, maybe_pending=True, uid=uid)
+        if await cancel_quietly(work.device, work.submission.fiscal_number, uid):
+            async with self._pool.connection() as connection:
+                await submissions.released(connection, work.submission.id)
+
+    async def _release(self, work: _Work, reason: str, maybe_pending: bool, uid: str | None = None) -> None:
+        async with self._pool.connection() as connection:
+            await submissions.given_up(connection, work.submission.id, reason, maybe_pending, uid)
+        _logger.info("number %s is free again: %s", work.submission.fiscal_number, reason)

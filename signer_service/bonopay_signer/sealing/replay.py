@@ -1,0 +1,29 @@
+"""A document that was sealed before is answered with what it was sealed as, for the life of the ledger."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.fiscal import canonical
+from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.entries import Entry
+from bonopay_signer.sealing.errors import Conflict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    entry: Entry
+    replayed: bool
+
+
+async def find_sealed(pool: AsyncConnectionPool, invoice: Invoice, payload: bytes) -> Outcome | None:
+    """None while the document id is not sealed. Raises Conflict when it is, with other content."""
+    async with pool.connection() as connection:
+        entry = await reader.invoice_by_document(connection, invoice.merchant_nif, UUID(invoice.document_id))
+    if entry is None:
+        return None
+    if entry.payload_hash.hex() != canonical.sha256_hex(payload):
+        raise Conflict(entry.payload_hash.hex())
+    return Outcome(entry, replayed=True)
