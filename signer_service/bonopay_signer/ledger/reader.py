@@ -68,6 +68,12 @@ async def verdict(connection: psycopg.AsyncConnection, fiscal_number: str) -> En
     return await _one(connection, f"{_OF_VERDICT} WHERE v.fiscal_number = %s", fiscal_number)
 
 
+async def has_verdict(connection: psycopg.AsyncConnection, fiscal_number: str) -> bool:
+    """Whether a verdict was sealed, also when its entry was taken away."""
+    cursor = await connection.execute("SELECT FROM signer.verdict WHERE fiscal_number = %s", [fiscal_number])
+    return cursor.rowcount > 0
+
+
 async def credit_notes_of(connection: psycopg.AsyncConnection, fiscal_number: str) -> list[bytes]:
     """The payloads of the credit notes that were sealed against an invoice, unless the DGI rejected them."""
     cursor = await connection.execute(

@@ -104,7 +104,7 @@ async def _is_linked(connection: psycopg.AsyncConnection, entry: Entry) -> bool:
 async def _verdict_holds(connection: psycopg.AsyncConnection, invoice: Entry) -> bool:
     verdict = await reader.verdict(connection, invoice.fiscal_number)
     if verdict is None:
-        return True
+        return not await reader.has_verdict(connection, invoice.fiscal_number)
     return (
         _content_holds(verdict)
         and verdict.payload_fields.get("invoice_entry_hash") == invoice.entry_hash.hex()

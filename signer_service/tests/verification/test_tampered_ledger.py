@@ -54,12 +54,13 @@ def test_changed_entry_is_not_verified(stand: Stand, two: tuple[Outlet, dict, di
 def test_number_that_was_put_on_another_invoice_is_not_verified(stand: Stand, two: tuple[Outlet, dict, dict]) -> None:
     outlet, first, second = two
     numbers = (first["fiscal_number"], second["fiscal_number"])
-    _tamper(
-        stand,
-        outlet,
-        "UPDATE signer.entry SET fiscal_number = 'BONO-XXX-01-000000001' WHERE $O AND index = 1",
-        f"UPDATE signer.entry SET fiscal_number = '{numbers[0]}' WHERE $O AND index = 3",
-    )
+    for table in ("entry", "document"):
+        _tamper(
+            stand,
+            outlet,
+            f"UPDATE signer.{table} SET fiscal_number = 'BONO-XXX-01-000000001' WHERE $O AND index = 1",
+            f"UPDATE signer.{table} SET fiscal_number = '{numbers[0]}' WHERE $O AND index = 3",
+        )
     presented = {**second, "fiscal_number": numbers[0]}
     assert [body["result"] for body in _results(stand, presented)] == ["mismatch", "mismatch"]
 
