@@ -16,8 +16,8 @@ from bonopay_signer.db.instance import LockLost
 from bonopay_signer.fiscal.fingerprint import CORE_VERSION, fingerprint
 from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger.batch import ClockBehind
+from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.rollback import LedgerBehind
-from bonopay_signer.ledger.writer import LedgerUnavailable
 
 
 class Core(Struct, frozen=True):

@@ -17,9 +17,9 @@ from bonopay_signer.fiscal.findings import Finding
 from bonopay_signer.fiscal.parsing import PayloadMalformed
 from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger.batch import ClockBehind, OutOfOrder
+from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.queue import QueueFull
 from bonopay_signer.ledger.rollback import LedgerBehind
-from bonopay_signer.ledger.writer import LedgerUnavailable
 from bonopay_signer.sealing.answer import DgiError
 from bonopay_signer.sealing.errors import Conflict, DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
 from bonopay_signer.tenants.secrets import SecretsError

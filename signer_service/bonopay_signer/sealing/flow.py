@@ -15,7 +15,8 @@ from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.rules import check
 from bonopay_signer.fiscal.schema import Invoice
-from bonopay_signer.ledger.writer import AlreadySealed, LedgerUnavailable, LedgerWriter, NotAppended
+from bonopay_signer.ledger.errors import AlreadySealed, LedgerUnavailable, NotAppended
+from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing.drafts import invoice_draft
 from bonopay_signer.sealing.errors import Invalid
 from bonopay_signer.sealing.inline import InlineSealing

@@ -15,7 +15,8 @@ from bonopay_signer.dgi.device import Device, DeviceError, Document, Pending, Re
 from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import Entry
-from bonopay_signer.ledger.writer import LedgerUnavailable, LedgerWriter
+from bonopay_signer.ledger.errors import LedgerUnavailable
+from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits, submissions
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.drafts import invoice_draft

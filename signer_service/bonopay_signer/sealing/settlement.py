@@ -38,7 +38,8 @@ from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
-from bonopay_signer.ledger.writer import LedgerUnavailable, LedgerWriter
+from bonopay_signer.ledger.errors import LedgerUnavailable
+from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.submissions import Submission, UidTaken
