@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -74,13 +74,13 @@ class Verifier(ABC):
         self.name = name
         self.public_key = public_key
         try:
-            self._key
-        except ValueError as error:
+            self._load(public_key)
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise NoteMalformed(f"the key of {name} cannot be read: {error}") from error
 
-    @property
     @abstractmethod
-    def _key(self) -> object: ...
+    def _load(self, public_key: bytes) -> None:
+        """Read the key from its bytes. Raises ValueError or UnsupportedAlgorithm."""
 
     @cached_property
     def key_id(self) -> bytes:
@@ -101,9 +101,8 @@ class Verifier(ABC):
 
 
 class _Ed25519Key(Verifier):
-    @cached_property
-    def _key(self) -> Ed25519PublicKey:
-        return Ed25519PublicKey.from_public_bytes(self.public_key)
+    def _load(self, public_key: bytes) -> None:
+        self._key = Ed25519PublicKey.from_public_bytes(public_key)
 
     def _holds(self, message: bytes, signature: bytes) -> bool:
         try:
@@ -137,12 +136,11 @@ class EcdsaVerifier(Verifier):
 
     signature_type = ECDSA
 
-    @cached_property
-    def _key(self) -> ec.EllipticCurvePublicKey:
-        key = load_der_public_key(self.public_key)
+    def _load(self, public_key: bytes) -> None:
+        key = load_der_public_key(public_key)
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("not a P-256 public key")
-        return key
+        self._key = key
 
     @cached_property
     def key_id(self) -> bytes:
