@@ -79,6 +79,7 @@ class Signer:
             "TOKEN_LABEL": "bonopay",
             "TOKEN_PIN_FILE": str(self._secret("pin")),
             "SECRETS_KEY_FILE": str(self._secret("secrets-key")),
+            "HEAD_STORE": str(self.folder / "heads"),
         }
         if admin:
             settings["OWNER_DATABASE_URL"] = self.cluster.url(OWNER, DATABASE)
