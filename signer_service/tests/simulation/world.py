@@ -1,0 +1,429 @@
+"""A shard of its own in a real database, a disk that can lose power, a model of the DGI, clients, and what must hold.
+
+The world survives its processes. Clients do what real ones do: they send a document until it is answered.
+"""
+
+import asyncio
+import contextvars
+import itertools
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from bonopay_signer.db.instance import LockLost, SecondSigner
+from bonopay_signer.db.pool import SYSTEM, make_pool
+from bonopay_signer.fiscal import canonical
+from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.fiscal.statement import ZERO_HASH, entry_hash
+from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.ledger import headstore, writer
+from bonopay_signer.ledger.batch import ClockBehind
+from bonopay_signer.ledger.entries import ENTRY_COLUMNS, Entry
+from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
+from bonopay_signer.ledger.writer import LedgerUnavailable
+from bonopay_signer.sealing.errors import Conflict, DgiUnreachable, Invalid
+from bonopay_signer.sealing.replay import Outcome
+from bonopay_signer.tenants.rows import Outlet
+
+from ..fiscal.builders import accepted, cases, parsed
+from ..support.databases import Database
+from .dgi import Dgi
+from .disk import Disk, SimulatedOs, simulated_rename
+from .faults import Plan, owning_tasks
+from .process import PUBLIC, Over, Process
+from .statements import connect, execute
+
+SENT_AGAIN = (LedgerUnavailable, HsmUnavailable, LockLost, SecondSigner, ClockBehind, DgiUnreachable)
+"""What a client is told when the document may be sent again."""
+STARTED_AGAIN = (psycopg.Error, LookupError, HeadStoreError, LockLost, SecondSigner, Over)
+"""What a supervisor starts the signer again for."""
+
+
+class Violated(AssertionError):
+    """Something that must hold does not."""
+
+
+@dataclass
+class Answer:
+    """What a client was told, once: it must stay true."""
+
+    payload_hash: bytes
+    fiscal_number: str
+    entry_hash: bytes
+    signature: bytes
+    sealed_at: datetime
+    position: int
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Answer":
+        return cls(
+            entry.payload_hash, entry.fiscal_number, entry.entry_hash, entry.signature, entry.sealed_at, entry.position
+        )
+
+
+class Stage:
+    """What all worlds share: an event loop, a database, the seams through which the core's effects pass."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self._folder = folder
+        self.disks: dict[Path, Disk] = {}
+        self.clock_offset = timedelta(0)
+        self._runner = asyncio.Runner()
+        self._runner.get_loop().set_task_factory(owning_tasks)
+        self._patches = pytest.MonkeyPatch()
+        self.admin = database.as_admin()
+        self.pool: AsyncConnectionPool = make_pool(database.service, 8)
+        self._shards = itertools.count(1)
+
+    def __enter__(self) -> "Stage":
+        put = self._patches.setattr
+        put(psycopg.AsyncCursor, "execute", execute)
+        put(psycopg.AsyncConnection, "connect", classmethod(connect))
+        put(headstore, "os", SimulatedOs(self.disks))
+        put(headstore, "JOURNAL_SIZE", 2048)  # so that it is replaced every few batches
+        put(Path, "rename", simulated_rename)
+        put(writer, "now_ms", self._now)
+        put(writer, "_SMALL", 2)
+        self.admin.execute(
+            "INSERT INTO signer.signing_key (key_id, public_der) VALUES (%s, %s)", [PUBLIC.key_id, PUBLIC.der]
+        )
+        self.run(self.pool.open(wait=True))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.run(self.pool.close())
+        self._runner.close()
+        self._patches.undo()
+        self.admin.close()
+
+    def run(self, work: Any) -> Any:
+        return self._runner.run(work)
+
+    def _now(self) -> datetime:
+        moment = datetime.now(UTC) + self.clock_offset
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    def new_shard(self) -> int:
+        shard = next(self._shards)
+        self.admin.execute(
+            "INSERT INTO signer.shard (id, generation, taken_at, size, last_hash, sealed_at, log_epoch) "
+            "VALUES (%s, 0, now(), 0, %s, 'epoch', 1)",
+            [shard, ZERO_HASH],
+        )
+        return shard
+
+    def folder_of(self, shard: int, copy: int) -> Path:
+        return self._folder / f"shard-{shard}-{copy}"
+
+
+class World:
+    """One shard with its outlets: "D" and "E" are deferred, "I" and "J" inline."""
+
+    def __init__(self, stage: Stage, plan: Plan | None = None, power: bool = False) -> None:
+        """``power``: when a process dies, the power fails."""
+        self.stage = stage
+        self._power = power
+        self.plan = plan or Plan()
+        self.shard = stage.new_shard()
+        self.nif = f"SIM{self.shard:05d}"
+        self.dgi = Dgi()
+        self._copies = itertools.count(1)
+        self.disk = self._new_disk()
+        self.answers: dict[str, Answer] = {}
+        self.documents: dict[str, dict] = {}
+        self.refused: set[str] = set()
+        self.process: Process | None = None
+        self._late: list[tuple[object, object]] = []
+        self._ids = itertools.count(1)
+        stage.clock_offset = timedelta(0)
+        self._register()
+        self.outlets = {letter: self._outlet(letter) for letter in "DEIJ"}
+
+    def _new_disk(self) -> Disk:
+        disk = Disk(self.stage.folder_of(self.shard, next(self._copies)))
+        self.stage.disks[disk.folder] = disk
+        return disk
+
+    def _register(self) -> None:
+        self.stage.admin.execute(
+            "INSERT INTO signer.merchant (nif, name, shard) VALUES (%s, %s, %s)", [self.nif, "Vendeur", self.shard]
+        )
+
+    def _outlet(self, letter: str) -> Outlet:
+        mode = "deferred" if letter in "DE" else "inline"
+        name, nim = f"S{self.shard:05d}{letter}", f"CD{self.shard:05d}{letter}-1"
+        outlet = Outlet(name, self.nif, "Vendeur", "Boutique", "Avenue", nim, "ISF", mode, "http://x", b"-")
+        self.stage.admin.execute(
+            "INSERT INTO signer.outlet (id, merchant_nif, name, address, nim, isf, dgi_mode, dgi_url, dgi_token) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [outlet.id, outlet.merchant_nif, outlet.name, outlet.address, outlet.nim, outlet.isf, mode,
+             outlet.dgi_url, outlet.dgi_token],
+        )  # fmt: skip
+        self.stage.admin.execute(
+            "INSERT INTO signer.outlet_head (outlet_id, merchant_nif, epoch, index, entry_hash, sequence, sealed_at) "
+            "VALUES (%s, %s, 1, 0, %s, 0, 'epoch')",
+            [outlet.id, outlet.merchant_nif, ZERO_HASH],
+        )
+        return outlet
+
+    # --- processes
+
+    async def boot(self) -> None:
+        """Start a signer, again and again as a supervisor does."""
+        reasons = []
+        for _ in range(10):
+            self.process = self._new_process()
+            try:
+                await self.process.run(self.process.start())
+            except STARTED_AGAIN as error:
+                reasons.append(error)
+                await self.kill()
+            else:
+                await self._deliver_late()
+                return
+        raise Violated(f"the signer does not start: {reasons}")
+
+    def _new_process(self) -> Process:
+        return Process(
+            self.stage.database.service, self.stage.pool, self.shard, self.disk.folder, self.dgi, self.plan
+        )
+
+    async def kill(self) -> None:
+        if self.process is not None:
+            process, self.process = self.process, None
+            await process.kill()
+            self._late += process.effects.late
+        if self._power:
+            self.disk.lose_power()
+
+    async def _deliver_late(self) -> None:
+        """What the network held back arrives now that another generation has begun: it must find a closed door."""
+        late, self._late = self._late, []
+        for query, parameters in late:
+            async with await psycopg.AsyncConnection.connect(
+                self.stage.database.service, autocommit=True, **SYSTEM
+            ) as connection:
+                with suppress(psycopg.Error):
+                    size = self._size()
+                    await connection.execute(query, parameters)
+                    if "signer.append" in str(query) and self._size() != size:
+                        raise Violated("a statement of an earlier generation was let in")
+
+    def _size(self) -> int:
+        return self.stage.admin.execute("SELECT size FROM signer.shard WHERE id = %s", [self.shard]).fetchone()[0]
+
+    # --- documents
+
+    def new(self, letter: str, **members: Any) -> str:
+        """A document that was not sent yet; its id."""
+        outlet = self.outlets[letter]
+        document_id = str(uuid.UUID(int=self.shard << 64 | next(self._ids)))
+        self.documents[document_id] = accepted(
+            document_id=document_id, merchant_nif=self.nif, outlet_id=outlet.id, **members
+        )
+        return document_id
+
+    def credit_of(self, document_id: str, letter: str, **members: Any) -> str:
+        """A document that credits everything of one that was answered."""
+        number = self.answers[document_id].fiscal_number
+        code = next(
+            (self.dgi.answered[uid].code for uid, known in self.dgi.requests.items()
+             if (known.fiscal_number, known.state) == (number, "certified") and uid in self.dgi.answered),
+            "CODE-unknown",
+        )  # fmt: skip
+        original = cases.original("RAM") | {"original_fiscal_number": number, "original_dgi_code": code}
+        return self.new(letter, invoice_type="FA", credit=original, **members)
+
+    async def send(self, document_id: str, attempts: int = 12) -> None:
+        """Send a document until it is answered or refused; start the signer again when it died."""
+        for _ in range(attempts):
+            if self.process is None:
+                await self.boot()
+            if await self.send_once(document_id):
+                return
+        raise Violated(f"{document_id} is not answered after {attempts} attempts")
+
+    async def send_together(self, document_ids: Sequence[str]) -> None:
+        """Send documents at the same time, and again what was not answered."""
+        if self.process is None:
+            await self.boot()
+        await asyncio.gather(*(self.send_once(document_id) for document_id in document_ids))
+        for document_id in document_ids:
+            await self.send(document_id)
+
+    async def send_once(self, document_id: str) -> bool:
+        """Whether the document was answered, or refused for good."""
+        process = self.process
+        if process is None:
+            return False
+        invoice = parsed(self.documents[document_id])
+        outlet = next(outlet for outlet in self.outlets.values() if outlet.id == invoice.outlet_id)
+        try:
+            await process.run(self._as_client(process, invoice, outlet))
+        except Over:
+            if self.process is process:
+                await self.kill()
+            return False
+        except Invalid:
+            self.refused.add(document_id)
+        except SENT_AGAIN:
+            await asyncio.sleep(0.02)
+            return False
+        return True
+
+    async def _as_client(self, process: Process, invoice: Invoice, outlet: Outlet) -> None:
+        outcome = await process.sealing.seal(invoice, outlet)
+        self._heard(invoice, outcome, process)
+
+    def _heard(self, invoice: Invoice, outcome: Outcome, process: Process) -> None:
+        answer, known = Answer.of(outcome.entry), self.answers.get(invoice.document_id)
+        if answer.payload_hash.hex() != canonical.sha256_hex(canonical.encode(invoice)):
+            raise Violated(f"{invoice.document_id} was answered for another content")
+        if known not in (None, answer):
+            raise Violated(f"{invoice.document_id} was answered {known}, and now {answer}")
+        self.answers[invoice.document_id] = answer
+        disk = process.disk_of(self.stage.disks)
+        contextvars.Context().run(self._must_be_durable, answer, disk)  # the world looks, not the process
+
+    def _must_be_durable(self, answer: Answer, disk: Disk) -> None:
+        """In the database, and in what a power failure would leave of the head store."""
+        stored = self.stage.admin.execute(
+            "SELECT entry_hash FROM signer.entry WHERE shard = %s AND position = %s", [self.shard, answer.position]
+        ).fetchone()
+        if stored is None or bytes(stored[0]) != answer.entry_hash:
+            raise Violated(f"{answer.fiscal_number} was answered before the database had it")
+        found = self._head_store_after_power_failure(disk)
+        if found is None or found.size <= answer.position:
+            raise Violated(f"{answer.fiscal_number} was answered before the head store had it: {found}")
+
+    def _head_store_after_power_failure(self, disk: Disk) -> headstore.Known | None:
+        folder = self.stage.folder_of(self.shard, next(self._copies))
+        disk.copy_of_what_lasts(folder)
+        return HeadStore(folder, self.shard)._read()  # as a start does, which writes it anew
+
+    # --- what must hold
+
+    async def settle(self) -> None:
+        """Let recovery work until nothing of any outlet is under way."""
+        for _ in range(25):
+            if self.process is None:
+                await self.boot()
+            process = self.process
+            with suppress(psycopg.Error, *SENT_AGAIN):
+                try:
+                    await process.run(process.recover())
+                except Over:
+                    await self.kill()
+            if not self._open_submissions():
+                return
+        raise Violated(f"recovery does not end: {self._open_submissions()}")
+
+    def _open_submissions(self) -> list[tuple]:
+        return self.stage.admin.execute(
+            "SELECT fiscal_number, state, reason FROM signer.submission WHERE merchant_nif = %s "
+            "AND state NOT IN ('settled', 'released')",
+            [self.nif],
+        ).fetchall()
+
+    async def conclude(self) -> None:
+        """Bring everything to its end, and check all that must hold then."""
+        self.plan.disarm()
+        self.stage.clock_offset = timedelta(0)
+        for document_id in self.documents:
+            if document_id not in self.answers and document_id not in self.refused:
+                await self.send(document_id)
+        await self.settle()
+        self.check_ledger()
+        for document_id in list(self.answers):
+            await self.send(document_id)  # the same again: `_heard` compares
+            await self._refuses_changed(document_id)
+        entries = self.check_ledger()
+        self._check_documents(entries)
+        self._check_verdicts(entries)
+        await self.kill()
+
+    async def _refuses_changed(self, document_id: str) -> None:
+        assert self.process is not None
+        changed = parsed(self.documents[document_id] | {"cashier_name": "Un autre"})
+        outlet = next(outlet for outlet in self.outlets.values() if outlet.id == changed.outlet_id)
+        try:
+            await self.process.run(self.process.sealing.seal(changed, outlet))
+        except Conflict as conflict:
+            if conflict.stored_hash != self.answers[document_id].payload_hash.hex():
+                raise Violated("a conflict names another content than what was sealed") from conflict
+        else:
+            raise Violated(f"{document_id} was answered although it was changed")
+
+    def check_ledger(self) -> list[Entry]:
+        """Chains, numbers, times and signatures of the whole shard, recomputed from the statements."""
+        with self.stage.admin.cursor(row_factory=class_row(Entry)) as cursor:
+            cursor.execute(f"SELECT {ENTRY_COLUMNS} FROM signer.entry WHERE shard = %s ORDER BY position", [self.shard])
+            entries = cursor.fetchall()
+        holds([entry.position for entry in entries], list(range(len(entries))), "positions are gapless")
+        times = [entry.sealed_at for entry in entries]
+        holds(times, sorted(times), "time never goes back")
+        for outlet in self.outlets.values():
+            self._check_chain(outlet.id, [entry for entry in entries if entry.outlet_id == outlet.id])
+        for entry in entries:
+            holds(PUBLIC.verifies(bytes(entry.signature), bytes(entry.entry_hash)), True, "signatures verify")
+        self._check_shard(entries)
+        return entries
+
+    def _check_chain(self, outlet_id: str, chain: Sequence[Entry]) -> None:
+        previous = ZERO_HASH
+        numbers = []
+        for index, entry in enumerate(chain, start=1):
+            fields = json.loads(entry.statement)
+            holds((entry.index, fields["index"]), (index, index), "indexes are gapless")
+            holds(bytes(entry.previous_hash), previous, "entries are chained")
+            previous = entry_hash(previous, bytes(entry.statement))
+            holds(bytes(entry.entry_hash), previous, "an entry's hash is that of its statement")
+            holds(fields["payload_hash"], canonical.sha256_hex(bytes(entry.payload)), "a statement binds its payload")
+            if entry.kind == "invoice":
+                numbers.append(fields["fiscal_number"])
+        expected = [f"BONO-{outlet_id}-01-{number:09d}" for number in range(1, len(numbers) + 1)]
+        holds(numbers, expected, "fiscal numbers are gapless and ascend")
+        head = self.stage.admin.execute(
+            "SELECT index, entry_hash, sequence FROM signer.outlet_head WHERE outlet_id = %s", [outlet_id]
+        ).fetchone()
+        holds((head[0], bytes(head[1]), head[2]), (len(chain), previous, len(numbers)), "the head is the last entry")
+
+    def _check_shard(self, entries: Sequence[Entry]) -> None:
+        size, last_hash = self.stage.admin.execute(
+            "SELECT size, last_hash FROM signer.shard WHERE id = %s", [self.shard]
+        ).fetchone()
+        last = bytes(entries[-1].entry_hash) if entries else ZERO_HASH
+        holds((size, bytes(last_hash)), (len(entries), last), "the shard ends with its last entry")
+
+    def _check_documents(self, entries: Sequence[Entry]) -> None:
+        invoices = [entry for entry in entries if entry.kind == "invoice"]
+        sealed = {str(entry.document_id): Answer.of(entry) for entry in invoices}
+        holds(len(sealed), len(invoices), "a document is sealed once")
+        holds(sealed, self.answers, "what was answered is what is sealed")
+        holds(set(self.documents), set(self.answers) | self.refused, "every document is answered or refused")
+        holds(set(self.answers) & self.refused, set(), "a document is not answered and refused")
+        credited = [json.loads(entry.payload)["credit"] for entry in invoices]
+        originals = [credit["original_fiscal_number"] for credit in credited if credit]
+        holds(len(originals), len(set(originals)), "nothing is credited twice")
+
+    def _check_verdicts(self, entries: Sequence[Entry]) -> None:
+        numbers = sorted(entry.fiscal_number for entry in entries if entry.kind == "invoice")
+        verdicts = sorted(entry.fiscal_number for entry in entries if entry.kind == "dgi_certified")
+        holds(verdicts, numbers, "every invoice is certified, once, in the ledger")
+        holds(sorted(self.dgi.certified()), numbers, "every invoice is certified, once, at the DGI")
+
+
+def holds(found: object, expected: object, rule: str) -> None:
+    if found != expected:
+        raise Violated(f"{rule}: found {found}, expected {expected}")
