@@ -11,7 +11,7 @@ import fcntl
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -122,8 +122,10 @@ class HeadStore:
             raise HeadStoreError("the head store was not initialised")
         data = _record(mark)
         if self._journal is None or self._offset + len(data) + _HEADER > JOURNAL_SIZE:
-            self._known.absorb(mark)
-            self.write(self._known)
+            # On a copy: what is known must never be ahead of what is on the disk.
+            known = replace(self._known, heads=dict(self._known.heads))
+            known.absorb(mark)
+            self.write(known)
             return
         try:
             _write_all(self._journal, data, self._offset)

@@ -66,6 +66,11 @@ class Tail:
         await self._forget()
         self._head_store.close()
 
+    def is_remembered(self, entry: Entry) -> bool:
+        """Whether the head store knows of an entry, or has nothing to do with it because it is another shard's."""
+        known = self._head_store.known
+        return entry.shard != self._shard_id or (known is not None and entry.position < known.size)
+
     async def load(self) -> None:
         """Read where the shard ends, unless it is known, and compare it with the head store.
 

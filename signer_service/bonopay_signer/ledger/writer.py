@@ -104,6 +104,11 @@ class LedgerWriter:
             raise waiting.delay or LedgerUnavailable("the ledger is not written at the moment")
         return waiting.done.result()
 
+    def require_released(self, entry: Entry) -> None:
+        """Raises LedgerUnavailable while the database alone has an entry of this shard: nobody may be told of it yet."""
+        if not self._tail.is_remembered(entry):
+            raise LedgerUnavailable(f"{entry.fiscal_number} is not in the head store yet")
+
     def check(self) -> None:
         """Raises what keeps the ledger from being written now."""
         if self._task is None or self._task.done():

@@ -21,6 +21,7 @@ from bonopay_signer.sealing.drafts import invoice_draft
 from bonopay_signer.sealing.errors import Invalid
 from bonopay_signer.sealing.inline import InlineSealing
 from bonopay_signer.sealing.replay import Outcome, find_sealed
+from bonopay_signer.sealing.submissions import StateConflict
 from bonopay_signer.tenants.rows import DEFERRED, Outlet
 
 _AWAY = (
@@ -28,6 +29,7 @@ _AWAY = (
     psycopg.errors.UniqueViolation,  # of an open submission: another signer reserved the number
     JournalUnavailable,
     NotAppended,
+    StateConflict,  # another signer took this one for dead and gave its attempt up
 )
 
 
@@ -67,7 +69,7 @@ class Sealing:
             findings = check(invoice)
             if findings:
                 # What was sealed stays sealed, also when the rules are others by now.
-                replay = await find_sealed(self._pool, invoice, payload)
+                replay = await find_sealed(self._pool, self._writer, invoice, payload)
                 if replay is None:
                     raise Invalid(findings)
                 return replay
@@ -81,7 +83,7 @@ class Sealing:
         try:
             (entry,) = await self._writer.append([invoice_draft(invoice, payload)])
         except AlreadySealed as sealed:
-            replay = await find_sealed(self._pool, invoice, payload)
+            replay = await find_sealed(self._pool, self._writer, invoice, payload)
             if replay is None:
                 raise LedgerUnavailable(f"{sealed.fiscal_number} cannot be read") from sealed
             return replay

@@ -68,7 +68,7 @@ class InlineSealing:
 
         Raises NotSealed, LedgerUnavailable, HsmUnavailable, LockLost, SecretsError.
         """
-        replay = await find_sealed(self._pool, invoice, payload)
+        replay = await find_sealed(self._pool, self._writer, invoice, payload)
         outcome = replay or await self._seal_in_turn(invoice, payload, outlet)
         await self._settlement.wait(outcome.entry.fiscal_number, self._patience)
         return outcome
@@ -80,7 +80,7 @@ class InlineSealing:
     async def _seal_in_turn(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Outcome:
         arrived = time.monotonic()
         async with self._turns[outlet.id]:
-            replay = await find_sealed(self._pool, invoice, payload)
+            replay = await find_sealed(self._pool, self._writer, invoice, payload)
             if replay is not None:
                 return replay
             if self._silent_since.get(outlet.id, 0) > arrived:
@@ -151,6 +151,7 @@ class InlineSealing:
             entry = await reader.invoice_by_number(connection, work.submission.fiscal_number)
         if entry is None or entry.document_id != work.submission.document_id:
             raise LedgerUnavailable(f"{work.submission.fiscal_number} is neither sealed nor free")
+        self._writer.require_released(entry)
         return entry
 
     async def _give_up(self, work: _Work, reason: str, uid: str) -> None:

@@ -121,6 +121,7 @@ class Settlement:
             _logger.warning("settlement of %s stopped, recovery takes over: %s", number, error, exc_info=defect)
 
     async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
+        self._writer.require_released(entry)  # the DGI is told of nothing that could still be lost
         try:
             sealed = Sealed(submission, entry, parse(entry.payload), outlet, self._device_of(outlet))
             if ask_first or not await self._confirmed_at_once(sealed):
