@@ -17,11 +17,16 @@ _SHARD = re.compile(r"shard-[0-9]+(-[0-9]+)?")
 class Disk:
     """One folder: as a running system sees it, and as it would be found after a power failure at this moment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, copy_of: "Disk | None" = None) -> None:
         self.folder = folder
+        self.is_full = False
         self._guard = threading.Lock()
         self._forget_handles()
-        folder.mkdir(parents=True)
+        if copy_of is None:
+            folder.mkdir(parents=True)
+        else:
+            copy_of.copy_of_what_lasts(folder)
+            self._synchronise_all()
 
     def _forget_handles(self) -> None:
         self._contents: dict[int, bytes] = {}
@@ -57,6 +62,9 @@ class Disk:
         self.close()
         shutil.rmtree(self.folder)
         kept.rename(self.folder)
+        self._synchronise_all()
+
+    def _synchronise_all(self) -> None:
         for path in self.folder.iterdir():
             handle = os.open(path, os.O_RDWR)
             self.opened(handle)
@@ -99,6 +107,8 @@ class SimulatedOs:
         if effects is None:
             return os.pwrite(handle, data, offset)
         name, fault = self._begin("write", effects, handle)
+        if self._open[handle][0].is_full:
+            raise OSError(errno.ENOSPC, "simulated: no space left on the device")
         if fault is Fault.CRASH_HALFWAY:
             os.pwrite(handle, data[: len(data) // 2], offset)
         else:

@@ -91,7 +91,8 @@ class Effects:
         self._loop = loop
         self._counting = threading.Lock()
         self.is_down = False
-        self.over = asyncio.Event()  # died, or stands still
+        self.over = asyncio.Event()
+        self.stalled = asyncio.Event()
         self.resume = asyncio.Event()
         self.tasks: set[asyncio.Task] = set()
         self.connections: list[psycopg.AsyncConnection] = []
@@ -121,7 +122,7 @@ class Effects:
 
     async def stall(self) -> None:
         """Until the world lets the process go on; Crash if it was killed meanwhile."""
-        self.over.set()
+        self.stalled.set()
         await self.resume.wait()
         if self.is_down:
             raise Crash("killed while it stood still")

@@ -33,6 +33,7 @@ from .faults import BEFORE, Crash, Effects, Fault, Plan, current
 
 AUTHORITY = "BONO-CD-TEST"
 PATIENCE = 3.0
+"""Seconds that a client waits for the writer."""
 _PRIVATE = ec.derive_private_key(0x51_0D_CA_FE, ec.SECP256R1())
 PUBLIC = PublicKey(_PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 _DIGEST = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=True)
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 
 class Over(Exception):
-    """The process died, or stands still, before the work was done."""
+    """The process died before the work was done."""
 
 
 class InProcessKey:
@@ -75,7 +76,16 @@ def _signature(digest: bytes) -> bytes:
 class Process:
     """Made, started and killed from the world; what runs within it goes through ``run``."""
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool, shard: int, folder: Path, dgi: Dgi, plan: Plan) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        pool: AsyncConnectionPool,
+        shard: int,
+        folder: Path,
+        dgi: Dgi,
+        plan: Plan,
+        patience: float = PATIENCE,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.effects = Effects(plan, loop)
         self._folder = folder
@@ -88,13 +98,13 @@ class Process:
         queue = FairQueue(100, 1000)
         self.writer = LedgerWriter(
             dsn, self._lock, InProcessKey(), self._heads, queue, credits.judge, "https://x.example", shard,
-            patience=PATIENCE,
+            patience=patience,
         )  # fmt: skip
         turns = Turns()
         tidying = Tidying(pool)
         self._settlement = Settlement(pool, self.writer, self._device_of(dgi), turns, backoff_max=0)
         inline = InlineSealing(
-            pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, patience=PATIENCE
+            pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, patience
         )
         self.sealing = Sealing(pool, self.writer, inline)
         self._recovery = Recovery(

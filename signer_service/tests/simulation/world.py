@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import itertools
 import json
+import time
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,10 +28,11 @@ from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.fiscal.statement import ZERO_HASH, entry_hash
 from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger import headstore, writer
-from bonopay_signer.ledger.batch import ClockBehind
+from bonopay_signer.ledger.batch import ClockBehind, OutOfOrder
 from bonopay_signer.ledger.entries import ENTRY_COLUMNS, Entry
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
-from bonopay_signer.ledger.writer import LedgerUnavailable
+from bonopay_signer.ledger.errors import LedgerUnavailable
+from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.sealing.errors import Conflict, DgiUnreachable, Invalid
 from bonopay_signer.sealing.replay import Outcome
 from bonopay_signer.tenants.rows import Outlet
@@ -40,11 +42,22 @@ from ..support.databases import Database
 from .dgi import Dgi
 from .disk import Disk, SimulatedOs, simulated_rename
 from .faults import Plan, owning_tasks
-from .process import PUBLIC, Over, Process
+from .process import PATIENCE, PUBLIC, Over, Process
 from .statements import connect, execute
 
-SENT_AGAIN = (LedgerUnavailable, HsmUnavailable, LockLost, SecondSigner, ClockBehind, DgiUnreachable)
+SENT_AGAIN = (
+    ClockBehind,
+    DgiUnreachable,
+    HsmUnavailable,
+    LedgerBehind,
+    LedgerUnavailable,
+    LockLost,
+    OutOfOrder,
+    SecondSigner,
+)
 """What a client is told when the document may be sent again."""
+PERSEVERANCE = 6.0
+"""Seconds for which a client sends a document again; the writer's longest pause between two attempts is one."""
 STARTED_AGAIN = (psycopg.Error, LookupError, HeadStoreError, LockLost, SecondSigner, Over)
 """What a supervisor starts the signer again for."""
 
@@ -130,9 +143,12 @@ class Stage:
 class World:
     """One shard with its outlets: "D" and "E" are deferred, "I" and "J" inline."""
 
-    def __init__(self, stage: Stage, plan: Plan | None = None, power: bool = False) -> None:
+    def __init__(
+        self, stage: Stage, plan: Plan | None = None, power: bool = False, patience: float = PATIENCE
+    ) -> None:
         """``power``: when a process dies, the power fails."""
         self.stage = stage
+        self._patience = patience
         self._power = power
         self.plan = plan or Plan()
         self.shard = stage.new_shard()
@@ -150,8 +166,8 @@ class World:
         self._register()
         self.outlets = {letter: self._outlet(letter) for letter in "DEIJ"}
 
-    def _new_disk(self) -> Disk:
-        disk = Disk(self.stage.folder_of(self.shard, next(self._copies)))
+    def _new_disk(self, copy_of: Disk | None = None) -> Disk:
+        disk = Disk(self.stage.folder_of(self.shard, next(self._copies)), copy_of)
         self.stage.disks[disk.folder] = disk
         return disk
 
@@ -196,7 +212,13 @@ class World:
 
     def _new_process(self) -> Process:
         return Process(
-            self.stage.database.service, self.stage.pool, self.shard, self.disk.folder, self.dgi, self.plan
+            self.stage.database.service,
+            self.stage.pool,
+            self.shard,
+            self.disk.folder,
+            self.dgi,
+            self.plan,
+            self._patience,
         )
 
     async def kill(self) -> None:
@@ -206,6 +228,17 @@ class World:
             self._late += process.effects.late
         if self._power:
             self.disk.lose_power()
+
+    async def take_over(self) -> Process:
+        """Start a successor elsewhere, with a copy of the disk, while a process stands still; its predecessor."""
+        predecessor = self.process
+        assert predecessor is not None
+        lock = predecessor.effects.connections[0]
+        self.stage.admin.execute("SELECT pg_terminate_backend(%s)", [lock.info.backend_pid])
+        disk = self._new_disk(copy_of=self.disk)
+        self.disk = disk
+        await self.boot()
+        return predecessor
 
     async def _deliver_late(self) -> None:
         """What the network held back arrives now that another generation has begun: it must find a closed door."""
@@ -245,14 +278,16 @@ class World:
         original = cases.original("RAM") | {"original_fiscal_number": number, "original_dgi_code": code}
         return self.new(letter, invoice_type="FA", credit=original, **members)
 
-    async def send(self, document_id: str, attempts: int = 12) -> None:
+    async def send(self, document_id: str) -> None:
         """Send a document until it is answered or refused; start the signer again when it died."""
-        for _ in range(attempts):
+        end = time.monotonic() + PERSEVERANCE
+        while time.monotonic() < end:
             if self.process is None:
                 await self.boot()
             if await self.send_once(document_id):
                 return
-        raise Violated(f"{document_id} is not answered after {attempts} attempts")
+            await asyncio.sleep(0.03)
+        raise Violated(f"{document_id} is not answered after {PERSEVERANCE} s")
 
     async def send_together(self, document_ids: Sequence[str]) -> None:
         """Send documents at the same time, and again what was not answered."""
@@ -278,7 +313,6 @@ class World:
         except Invalid:
             self.refused.add(document_id)
         except SENT_AGAIN:
-            await asyncio.sleep(0.02)
             return False
         return True
 
