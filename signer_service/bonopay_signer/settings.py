@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     queue_total: int = Field(default=4096, ge=1)
     seal_patience: float = Field(default=5.0, gt=0)
 
+    key_rate: float = Field(default=500.0, ge=0)
+    key_burst: int = Field(default=1000, ge=1)
+    outlet_rate: float = Field(default=200.0, ge=0)
+    outlet_burst: int = Field(default=400, ge=1)
+    key_usage_interval: float = Field(default=60.0, gt=0)
+
     signing_processes: int = Field(default=2, ge=1, le=16)
     signing_timeout: float = Field(default=10.0, gt=0)
     pkcs11_module: str = "libp11-kit.so.0"

@@ -101,6 +101,14 @@ _ALL = (
         "document.",
     ),
     ProblemType(
+        "rate_limited",
+        429,
+        True,
+        "Too many requests",
+        "Trop de requêtes en peu de temps ; rien n'est scellé. Renvoyer le même document après le délai indiqué.",
+        "Too many requests in a short time; nothing is sealed. Send the same document again after the given delay.",
+    ),
+    ProblemType(
         "dgi_unreachable",
         503,
         True,

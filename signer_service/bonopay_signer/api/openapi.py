@@ -39,6 +39,8 @@ _NUMBER = {
 _OUTLET = {"type": "string", "pattern": "^[A-Z0-9]{3,12}$", "examples": ["KIN001"]}
 _BASE32 = {"type": "string", "pattern": "^[A-Z2-7]+$", "maxLength": 2000}
 _CODE = {"type": "string", "maxLength": 40, "examples": ["7K3M-9QXD-R2TA"]}
+_RETRY_AFTER = {"schema": {"type": "integer"}, "required": True, "description": "Seconds"}
+_LIMIT = {"schema": {"type": "string"}, "required": True, "description": "draft-ietf-httpapi-ratelimit-headers"}
 _LANGUAGE = {"type": "string", "enum": ["fr", "en"]}
 
 
@@ -96,6 +98,7 @@ def _seal() -> dict[str, Any]:
         "payload_malformed",
         "unauthorized",
         "forbidden",
+        "rate_limited",
         "document_conflict",
         "too_large",
         "payload_invalid",
@@ -125,13 +128,13 @@ def _seal() -> dict[str, Any]:
 
 
 def _read_invoice() -> dict[str, Any]:
-    codes = ("unauthorized", "forbidden", "not_found", "ledger_unavailable")
+    codes = ("unauthorized", "rate_limited", "forbidden", "not_found", "ledger_unavailable")
     operation = _get("Read a sealed invoice", "invoices", InvoiceRecord, [_path("fiscal_number", _NUMBER)], codes)
     return operation | {"security": [{"key": []}]}
 
 
 def _read_outlet() -> dict[str, Any]:
-    codes = ("unauthorized", "not_found", "ledger_unavailable", "dgi_unreachable")
+    codes = ("unauthorized", "rate_limited", "not_found", "ledger_unavailable", "dgi_unreachable")
     operation = _get(
         "An outlet, its DGI device and its head", "outlets", OutletView, [_path("outlet_id", _OUTLET)], codes
     )
@@ -194,7 +197,9 @@ def _problem(status: str, codes: list[str]) -> dict[str, Any]:
     schema = {"allOf": [_reference(ProblemDetails), {"properties": {"code": {"enum": codes}}}]}
     answer: dict[str, Any] = {"description": "\n\n".join(lines), "content": {MEDIA_TYPE: {"schema": schema}}}
     if status == "503":
-        answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "required": True}}
+        answer["headers"] = {"Retry-After": _RETRY_AFTER}
+    if status == "429":
+        answer["headers"] = {"Retry-After": _RETRY_AFTER, "RateLimit-Policy": _LIMIT, "RateLimit": _LIMIT}
     return answer
 
 

@@ -51,10 +51,11 @@ class ProblemDetails(Struct, frozen=True, omit_defaults=True):
 class Problem(Exception):
     """To be raised by a route that refuses."""
 
-    def __init__(self, code: str, detail: str = "", **members: Any) -> None:
+    def __init__(self, code: str, detail: str = "", headers: dict[str, str] | None = None, **members: Any) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
         self.members = members
 
 
@@ -80,6 +81,7 @@ def problem_response(problem: Problem) -> Response:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if kind.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers.update(problem.headers)
     return response
 
 

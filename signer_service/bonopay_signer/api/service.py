@@ -28,7 +28,11 @@ from bonopay_signer.sealing.settlement import Settlement
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.settings import Settings, token_address
+from bonopay_signer.tenants.access import Access
+from bonopay_signer.tenants.limits import Rate, RateLimits
+from bonopay_signer.tenants.registry import Registry
 from bonopay_signer.tenants.secrets import SecretBox
+from bonopay_signer.tenants.usage import KeyUsage
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +46,12 @@ class Service:
         self.settings = settings
         self.pool = make_pool(dsn, settings.database_pool_size)
         self.tenants = TenantPool(dsn, settings.database_pool_size)
+        self.registry = Registry(dsn, self.pool)
+        self._usage = KeyUsage(self.pool, settings.key_usage_interval)
+        limits = RateLimits(
+            Rate(settings.key_rate, settings.key_burst), Rate(settings.outlet_rate, settings.outlet_burst)
+        )
+        self.access = Access(self.registry, limits, self._usage)
         self.lock = ShardLock(dsn, settings.shard)
         self.signers = Signers(
             token_address(settings),
@@ -71,7 +81,7 @@ class Service:
         inline = InlineSealing(
             self.pool, self.writer, self.device_of, settlement, tidying, turns, settings.dgi_timeout + 1
         )
-        self.sealing = Sealing(self.pool, self.writer, inline)
+        self.sealing = Sealing(self.pool, self.registry, self.writer, inline)
         self._recovery = Recovery(
             self.pool, self.lock, self.device_of, settlement, tidying, turns, settings.recovery_interval
         )
@@ -89,6 +99,8 @@ class Service:
         async with self.pool.connection() as connection:
             await refuse_unsafe(connection)
         await self.tenants.open()
+        self.registry.start()
+        self._usage.start()
         await self.lock.acquire()
         public_key = await self.signers.start()
         async with self.pool.connection() as connection:
@@ -114,6 +126,8 @@ class Service:
         await self._client.aclose()
         await self.writer.close()
         await self.lock.release()
+        await self.registry.close()
+        await self._usage.close()
         await self.tenants.close()
         await self.pool.close()
         self.signers.close()

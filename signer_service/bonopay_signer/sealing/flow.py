@@ -13,8 +13,11 @@ from psycopg_pool import AsyncConnectionPool
 from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
+from bonopay_signer.fiscal.findings import Finding
 from bonopay_signer.fiscal.rules import check
+from bonopay_signer.fiscal.rules.against_rate import check_rate
 from bonopay_signer.fiscal.schema import Invoice
+from bonopay_signer.fiscal.taxes import fiscal_date
 from bonopay_signer.ledger.errors import AlreadySealed, LedgerUnavailable, NotAppended
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing.drafts import invoice_draft
@@ -22,6 +25,7 @@ from bonopay_signer.sealing.errors import Invalid
 from bonopay_signer.sealing.inline import InlineSealing
 from bonopay_signer.sealing.replay import Outcome, find_sealed
 from bonopay_signer.sealing.submissions import StateConflict
+from bonopay_signer.tenants.registry import Registry
 from bonopay_signer.tenants.rows import DEFERRED, Outlet
 
 _AWAY = (
@@ -34,8 +38,11 @@ _AWAY = (
 
 
 class Sealing:
-    def __init__(self, pool: AsyncConnectionPool, writer: LedgerWriter, inline: InlineSealing) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool, registry: Registry, writer: LedgerWriter, inline: InlineSealing
+    ) -> None:
         self._pool = pool
+        self._registry = registry
         self._writer = writer
         self._inline = inline
         self._in_flight: dict[tuple[str, str, bytes], asyncio.Task[Outcome]] = {}
@@ -66,7 +73,7 @@ class Sealing:
 
     async def _seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Outcome:
         try:
-            findings = check(invoice)
+            findings = check(invoice) + await self._against_the_rate_of_the_day(invoice)
             if findings:
                 # What was sealed stays sealed, also when the rules are others by now.
                 replay = await find_sealed(self._pool, self._writer, invoice, payload)
@@ -78,6 +85,11 @@ class Sealing:
             return await self._inline.seal(invoice, payload, outlet)
         except _AWAY as error:
             raise LedgerUnavailable(f"the ledger's database does not answer: {type(error).__name__}") from error
+
+    async def _against_the_rate_of_the_day(self, invoice: Invoice) -> tuple[Finding, ...]:
+        if invoice.foreign_currency is None and not any(payment.rate for payment in invoice.payments):
+            return ()
+        return check_rate(invoice, await self._registry.rate("USD", fiscal_date(invoice)))
 
     async def _seal_at_once(self, invoice: Invoice, payload: bytes) -> Outcome:
         try:

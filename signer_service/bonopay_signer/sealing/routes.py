@@ -15,7 +15,6 @@ from bonopay_signer.fiscal.statement import Statement
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing.answer import SealedInvoice, pending, sealed_answer, sealed_invoice
 from bonopay_signer.sealing.replay import Outcome
-from bonopay_signer.tenants.access import authenticate, outlet_to_seal
 from bonopay_signer.tenants.apikeys import READ
 from bonopay_signer.tenants.rows import DEFERRED, Outlet
 
@@ -31,9 +30,9 @@ class InvoiceRecord(SealedInvoice, frozen=True):
 
 async def seal_invoice(request: Request) -> Response:
     service = request.app.state.service
-    key = await authenticate(request, service.pool)
+    key = await service.access.authenticate(request.headers.get("authorization"))
     invoice = parse(await read_body(request))
-    outlet = await outlet_to_seal(key, invoice.merchant_nif, invoice.outlet_id, service.pool)
+    outlet = await service.access.outlet_to_seal(key, invoice)
     outcome = await service.sealing.seal(invoice, outlet)
     answer = await _answer(service.pool, outcome, outlet)
     if outcome.replayed:
@@ -50,7 +49,7 @@ async def _answer(pool: AsyncConnectionPool, outcome: Outcome, outlet: Outlet) -
 
 async def read_invoice(request: Request) -> Response:
     service = request.app.state.service
-    key = await authenticate(request, service.pool)
+    key = await service.access.authenticate(request.headers.get("authorization"))
     if READ not in key.operations:
         raise Problem("forbidden")
     async with service.pool.connection() as connection:

@@ -1,41 +1,72 @@
-"""Who asks: the API key of a request and what it covers."""
+"""Who asks: the API key of a request and what it covers. Answered from memory (tenants/registry.py)."""
 
-from psycopg_pool import AsyncConnectionPool
-from starlette.requests import Request
+from datetime import datetime
 
 from bonopay_signer.api.problems import Problem
+from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.tenants import apikeys
 from bonopay_signer.tenants.apikeys import OPERATIONS, ApiKey
-from bonopay_signer.tenants.rows import Outlet, find_api_key, find_outlet
+from bonopay_signer.tenants.limits import RateLimits
+from bonopay_signer.tenants.registry import Registry
+from bonopay_signer.tenants.rows import Outlet
+from bonopay_signer.tenants.usage import KeyUsage
 
 
-async def authenticate(request: Request, pool: AsyncConnectionPool) -> ApiKey:
-    """The request's key. Raises Problem ``unauthorized``, the same whatever is wrong with it."""
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    parts = apikeys.split(credentials.strip()) if scheme.lower() == "bearer" else None
-    if parts is None:
-        raise Problem("unauthorized")
-    prefix, secret = parts
-    async with pool.connection() as connection:
-        stored = await find_api_key(connection, prefix)
-    if not apikeys.matches(stored, secret) or stored is None or not stored.is_current():
-        raise Problem("unauthorized")
-    return stored
+class Access:
+    def __init__(self, registry: Registry, limits: RateLimits, usage: KeyUsage) -> None:
+        self._registry = registry
+        self._limits = limits
+        self._usage = usage
+
+    async def authenticate(self, authorization: str | None, cost: int = 1) -> ApiKey:
+        """The key that an ``Authorization`` header holds; ``cost`` is what the request counts against its rate.
+
+        Raises Problem ``unauthorized``, the same whatever is wrong with it, or ``rate_limited``.
+        """
+        scheme, _, credentials = (authorization or "").partition(" ")
+        parts = apikeys.split(credentials.strip()) if scheme.lower() == "bearer" else None
+        if parts is None:
+            raise Problem("unauthorized")
+        prefix, secret = parts
+        stored = await self._registry.api_key(prefix)
+        if not apikeys.matches(stored, secret) or stored is None or not stored.is_current():
+            raise Problem("unauthorized")
+        self._limits.take_of_key(stored, cost)
+        self._usage.note(prefix)
+        return stored
+
+    async def outlet_to_seal(self, key: ApiKey, invoice: Invoice) -> Outlet:
+        """The outlet of a payload. Raises Problem ``rate_limited``, or ``forbidden``: unknown and foreign outlets look
+        the same; of the key's own outlets it is told what is wrong."""
+        outlet = await self._registry.outlet(invoice.outlet_id)
+        if (
+            outlet is None
+            or outlet.merchant_nif != invoice.merchant_nif
+            or not key.covers(invoice.merchant_nif, outlet.id, apikeys.SEAL)
+        ):
+            raise Problem("forbidden")
+        refusal = _refusal(key, outlet, invoice)
+        if refusal:
+            raise Problem("forbidden", refusal)
+        self._limits.take_of_outlet(outlet.id)
+        return outlet
+
+    async def outlet_to_see(self, key: ApiKey, outlet_id: str) -> Outlet:
+        """An outlet that the key covers for any operation. Raises Problem ``not_found``."""
+        outlet = await self._registry.outlet(outlet_id)
+        if outlet is None or not any(key.covers(outlet.merchant_nif, outlet_id, operation) for operation in OPERATIONS):
+            raise Problem("not_found")
+        return outlet
 
 
-async def outlet_to_seal(key: ApiKey, merchant_nif: str, outlet_id: str, pool: AsyncConnectionPool) -> Outlet:
-    """The outlet of a payload. Raises Problem ``forbidden``: unknown and foreign outlets look the same."""
-    async with pool.connection() as connection:
-        outlet = await find_outlet(connection, outlet_id)
-    if outlet is None or outlet.merchant_nif != merchant_nif or not key.covers(merchant_nif, outlet_id, apikeys.SEAL):
-        raise Problem("forbidden")
-    return outlet
-
-
-async def outlet_to_see(key: ApiKey, outlet_id: str, pool: AsyncConnectionPool) -> Outlet:
-    """An outlet that the key covers for any operation. Raises Problem ``not_found``."""
-    async with pool.connection() as connection:
-        outlet = await find_outlet(connection, outlet_id)
-    if outlet is None or not any(key.covers(outlet.merchant_nif, outlet_id, operation) for operation in OPERATIONS):
-        raise Problem("not_found")
-    return outlet
+def _refusal(key: ApiKey, outlet: Outlet, invoice: Invoice) -> str | None:
+    terminal = invoice.pos_terminal_id
+    if outlet.revoked_at is not None:
+        return f"outlet {outlet.id} is closed"
+    if not key.covers_terminal(terminal):
+        return "the key is for other terminals"
+    if not outlet.admits_terminal(terminal):
+        return f"terminal {terminal} is not, or no longer, registered at outlet {outlet.id}"
+    if not outlet.admits_user(invoice.cashier_id, invoice.cashier_name, datetime.fromisoformat(invoice.issued_at)):
+        return f"user {invoice.cashier_id} is not, or no longer, registered at outlet {outlet.id} under this name"
+    return None

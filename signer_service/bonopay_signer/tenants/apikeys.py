@@ -19,7 +19,9 @@ _NO_HASH = bytes(32)
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as stored. ``outlets`` None covers every outlet of the merchant."""
+    """A key as stored. ``outlets`` None covers every outlet of the merchant, ``terminals`` None every terminal; without
+    a ``rate_limit`` (requests a second) and ``rate_burst`` (requests at once) the settings' hold. A key of a revoked
+    merchant is revoked."""
 
     prefix: str
     merchant_nif: str
@@ -28,6 +30,12 @@ class ApiKey:
     operations: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
+    terminals: list[str] | None = None
+    rate_limit: int | None = None
+    rate_burst: int | None = None
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.prefix!r})"
 
     def is_current(self, now: datetime | None = None) -> bool:
         now = now or datetime.now(UTC)
@@ -40,6 +48,9 @@ class ApiKey:
             and operation in self.operations
             and (self.outlets is None or outlet_id in self.outlets)
         )
+
+    def covers_terminal(self, terminal_id: str | None) -> bool:
+        return self.terminals is None or terminal_id in self.terminals
 
 
 def new_api_key() -> tuple[str, str, bytes]:

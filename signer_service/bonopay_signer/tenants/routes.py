@@ -11,7 +11,6 @@ from bonopay_signer.api.bodies import json_response
 from bonopay_signer.dgi.device import Device, DeviceError
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
-from bonopay_signer.tenants.access import authenticate, outlet_to_see
 from bonopay_signer.tenants.rows import Outlet
 
 
@@ -46,8 +45,8 @@ class OutletView(Struct, frozen=True):
 
 async def read_outlet(request: Request) -> Response:
     service = request.app.state.service
-    key = await authenticate(request, service.pool)
-    outlet = await outlet_to_see(key, request.path_params["outlet_id"], service.pool)
+    key = await service.access.authenticate(request.headers.get("authorization"))
+    outlet = await service.access.outlet_to_see(key, request.path_params["outlet_id"])
     async with service.pool.connection() as connection:
         head = await reader.read_head(connection, outlet.id)
         waiting = await submissions.counts(connection, outlet.id)

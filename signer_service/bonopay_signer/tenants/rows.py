@@ -1,7 +1,11 @@
 """What the service reads of its tenants; the writing is done by the owner's commands."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
@@ -9,17 +13,43 @@ from psycopg.rows import class_row
 from bonopay_signer.tenants.apikeys import ApiKey
 
 INLINE, DEFERRED = "inline", "deferred"
+ANY, REGISTERED = "any", "registered"
 _OUTLET_ID = re.compile(r"[A-Z0-9]{3,12}")
-_OUTLETS = """
-SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, o.isf, o.dgi_mode,
-       o.dgi_url, o.dgi_token
+_OUTLET = """
+SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, o.isf, o.dgi_mode, o.dgi_url,
+       o.dgi_token, o.revoked_at, o.terminal_policy, o.user_policy,
+       (SELECT COALESCE(jsonb_object_agg(t.id, t.current), '{}')
+          FROM (SELECT id, bool_or(revoked_at IS NULL) AS current
+                  FROM signer.terminal WHERE outlet_id = o.id GROUP BY id) AS t) AS terminals,
+       (SELECT COALESCE(jsonb_agg(jsonb_build_array(u.id, u.name, extract(epoch FROM u.revoked_at))), '[]')
+          FROM signer.operator u
+         WHERE u.merchant_nif = o.merchant_nif AND (u.outlets IS NULL OR o.id = ANY (u.outlets))) AS users
   FROM signer.outlet o JOIN signer.merchant m ON m.nif = o.merchant_nif
+ WHERE o.id = %s
 """
+_API_KEY = """
+SELECT k.prefix, k.merchant_nif, k.secret_hash, k.outlets, k.operations, k.expires_at,
+       LEAST(k.revoked_at, m.revoked_at) AS revoked_at, k.terminals, k.rate_limit, k.rate_burst
+  FROM signer.api_key k JOIN signer.merchant m ON m.nif = k.merchant_nif
+ WHERE k.prefix = %s
+"""
+_RATE = "SELECT rate FROM signer.currency_rate WHERE currency = %s AND valid_on = %s"
+
+
+class User(NamedTuple):
+    """A user of record; ``revoked_at`` in seconds since 1970."""
+
+    id: str
+    name: str
+    revoked_at: float | None
 
 
 @dataclass(frozen=True)
 class Outlet:
-    """A point of sale and its e-MCF; ``dgi_token`` is ciphertext."""
+    """A point of sale, its e-MCF, and who may sell there; ``dgi_token`` is ciphertext.
+
+    ``terminals``: whether a terminal that was ever registered still is. ``users``: a row for each time somebody was.
+    """
 
     id: str
     merchant_nif: str
@@ -31,24 +61,54 @@ class Outlet:
     dgi_mode: str
     dgi_url: str
     dgi_token: bytes
+    revoked_at: datetime | None = None
+    terminal_policy: str = ANY
+    user_policy: str = ANY
+    terminals: Mapping[str, bool] = field(default_factory=dict)
+    users: Sequence[User] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "users", tuple(User(*user) for user in self.users))
 
     def __repr__(self) -> str:
         return f"Outlet({self.id!r})"
+
+    def admits_terminal(self, terminal_id: str | None) -> bool:
+        """Whether the outlet sells at this terminal now: not at one that was revoked, nor at an unregistered one where
+        all must be registered."""
+        return self.terminals.get(terminal_id or "", self.terminal_policy == ANY)
+
+    def admits_user(self, user_id: str, name: str, issued_at: datetime) -> bool:
+        """Whether a document of this time may name this user (SFE §1.22 w).
+
+        What somebody sold before leaving may be sealed afterwards. Where all must be registered, a user is known by id
+        and name together, so that nobody sells under a shared one.
+        """
+        known = [user for user in self.users if user.id == user_id]
+        if not known:
+            return self.user_policy == ANY
+        moment = issued_at.astimezone(UTC).timestamp()
+        return any(
+            (user.revoked_at is None or moment < user.revoked_at) and (self.user_policy == ANY or user.name == name)
+            for user in known
+        )
 
 
 async def find_outlet(connection: psycopg.AsyncConnection, outlet_id: str) -> Outlet | None:
     if not _OUTLET_ID.fullmatch(outlet_id):
         return None
     async with connection.cursor(row_factory=class_row(Outlet)) as cursor:
-        await cursor.execute(f"{_OUTLETS} WHERE o.id = %s", [outlet_id])
+        await cursor.execute(_OUTLET, [outlet_id])
         return await cursor.fetchone()
 
 
 async def find_api_key(connection: psycopg.AsyncConnection, prefix: str) -> ApiKey | None:
     async with connection.cursor(row_factory=class_row(ApiKey)) as cursor:
-        await cursor.execute(
-            "SELECT prefix, merchant_nif, secret_hash, outlets, operations, expires_at, revoked_at "
-            "FROM signer.api_key WHERE prefix = %s",
-            [prefix],
-        )
+        await cursor.execute(_API_KEY, [prefix])
         return await cursor.fetchone()
+
+
+async def find_rate(connection: psycopg.AsyncConnection, currency: str, day: date) -> Decimal | None:
+    """The reference rate of a day, CDF for one unit; None when none was recorded."""
+    row = await (await connection.execute(_RATE, [currency, day])).fetchone()
+    return row[0] if row else None

@@ -94,7 +94,7 @@ def test_unknown_routes_and_methods_are_problems_too(
 def test_every_problem_speaks_both_languages() -> None:
     for problem in PROBLEMS.values():
         assert problem.fr.endswith(".") and problem.en.endswith(".") and problem.fr != problem.en
-        assert problem.retryable == (problem.status >= 500)
+        assert problem.retryable == (problem.status == 429 or problem.status >= 500)
 
 
 @pytest.mark.parametrize("name", ["%00", "%FF", "%F0%9F%92%B6", "a" * 5000])

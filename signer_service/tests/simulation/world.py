@@ -30,8 +30,8 @@ from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger import headstore, writer
 from bonopay_signer.ledger.batch import ClockBehind, OutOfOrder
 from bonopay_signer.ledger.entries import ENTRY_COLUMNS, Entry
-from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
 from bonopay_signer.ledger.errors import LedgerUnavailable
+from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
 from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.sealing.errors import Conflict, DgiUnreachable, Invalid
 from bonopay_signer.sealing.replay import Outcome
