@@ -7,7 +7,7 @@ import psycopg
 from pydantic import ValidationError
 
 from bonopay_signer import __version__
-from bonopay_signer.commands import ledger, service, tenants, tokens
+from bonopay_signer.commands import ledger, service, tenants, tokens, witness
 from bonopay_signer.commands.options import CommandFailed
 from bonopay_signer.db.instance import SecondSigner
 from bonopay_signer.db.migrate import MigrationError
@@ -19,6 +19,7 @@ from bonopay_signer.logs import redact
 from bonopay_signer.settings import SecretFileError, Settings
 from bonopay_signer.tenants import admin
 from bonopay_signer.tenants.secrets import SecretsError
+from bonopay_signer.transparency.keys import KeyFileError
 
 _EXPECTED = (
     CommandFailed,
@@ -27,6 +28,7 @@ _EXPECTED = (
     LedgerBehind,
     SecretFileError,
     SecretsError,
+    KeyFileError,
     MigrationError,
     SecondSigner,
     HsmUnavailable,
@@ -86,6 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bonopay-signer", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (service, ledger, tokens, tenants):
+    for module in (service, ledger, tokens, tenants, witness):
         module.register(commands)
     return parser

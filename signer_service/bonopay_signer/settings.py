@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     key_label: str = "bonopay-seal"
     secrets_key_file: Path | None = None
 
+    checkpoint_interval: float = Field(default=1.0, ge=0.05, le=3600)
+    witness_key_file: Path | None = None
+    witness_logs_file: Path | None = None
+
     dgi_connect_timeout: float = Field(default=5.0, gt=0)
     dgi_timeout: float = Field(default=15.0, gt=0)
     recovery_interval: float = Field(default=2.0, gt=0)
@@ -101,6 +105,9 @@ class Settings(BaseSettings):
 
     def secrets_key_text(self) -> str:
         return read_secret(self.secrets_key_file, "SECRETS_KEY_FILE")
+
+    def witness_key_text(self) -> str:
+        return read_secret(self.witness_key_file, "WITNESS_KEY_FILE")
 
 
 def token_address(settings: Settings) -> TokenAddress:

@@ -10,6 +10,7 @@ from bonopay_signer.api.problems import HANDLERS
 from bonopay_signer.api.service import Service
 from bonopay_signer.sealing import routes as sealing
 from bonopay_signer.tenants import routes as tenants
+from bonopay_signer.transparency import routes as transparency
 from bonopay_signer.verification import routes as verification
 
 
@@ -19,6 +20,7 @@ def make_app(service: Service) -> ASGIApp:
         *sealing.ROUTES,
         *tenants.ROUTES,
         *verification.ROUTES,
+        *transparency.ROUTES,
         *health.ROUTES,
         Route("/openapi.json", openapi.describe, methods=["GET"]),
     ]

@@ -16,6 +16,7 @@ from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.sealing.answer import SealedInvoice
 from bonopay_signer.sealing.routes import REPLAYED, InvoiceRecord
 from bonopay_signer.tenants.routes import OutletView
+from bonopay_signer.transparency import description as transparency
 from bonopay_signer.verification.checks import Verification
 from bonopay_signer.verification.routes import FiscalKeys
 
@@ -29,6 +30,7 @@ _TYPES = (
     Health,
     Readiness,
     ProblemDetails,
+    *transparency.TYPES,
 )
 _ALWAYS = ("internal_error",)
 _NUMBER = {
@@ -86,6 +88,7 @@ def _paths() -> dict[str, Any]:
         "/.well-known/fiscal-keys.json": {
             "get": _get("Every key that ever sealed", "verification", FiscalKeys, [], ("ledger_unavailable",))
         },
+        **transparency.paths(),
         "/health": {"get": _get("The process lives", "operation", Health, [], ())},
         "/ready": {"get": _ready()},
         "/openapi.json": {"get": _openapi()},

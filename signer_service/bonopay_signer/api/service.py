@@ -5,7 +5,7 @@ import logging
 
 import httpx
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.migrate import MigrationError, refuse_other_version
@@ -33,6 +33,11 @@ from bonopay_signer.tenants.limits import Rate, RateLimits
 from bonopay_signer.tenants.registry import Registry
 from bonopay_signer.tenants.secrets import SecretBox
 from bonopay_signer.tenants.usage import KeyUsage
+from bonopay_signer.transparency.checkpointer import Checkpointer
+from bonopay_signer.transparency.keys import CosigningKey, KeyFileError, read_logs
+from bonopay_signer.transparency.routes import TransparencyLog
+from bonopay_signer.transparency.store import LogStore
+from bonopay_signer.transparency.witness import Witness
 
 _logger = logging.getLogger(__name__)
 
@@ -76,6 +81,18 @@ class Service:
             settings.batch_size,
             settings.seal_patience,
         )
+        checkpointer = Checkpointer(
+            LogStore(self.pool),
+            self.signers,
+            settings.authority,
+            settings.shard,
+            settings.checkpoint_interval,
+            self.writer.grew,
+        )
+        self.log = TransparencyLog(
+            self.pool, settings.authority, settings.shard, checkpointer, _witness(settings, self.pool)
+        )
+        self._checkpoint_task: asyncio.Task[None] | None = None
         tidying = Tidying(self.pool)
         settlement = Settlement(self.pool, self.writer, self.device_of, turns, settings.recovery_backoff_max)
         inline = InlineSealing(
@@ -111,6 +128,7 @@ class Service:
                 )
         await self.writer.open()
         self._recovery_task = asyncio.create_task(self._recovery.run())
+        self._checkpoint_task = asyncio.create_task(self.log.checkpointer.run())
         _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
     async def stop(self) -> None:
@@ -123,6 +141,9 @@ class Service:
                 await self.sealing.drain()
         except TimeoutError:
             _logger.warning("stopped while documents were on their way: recovery finishes them at the next start")
+        if self._checkpoint_task is not None:
+            self._checkpoint_task.cancel()
+            await asyncio.wait([self._checkpoint_task])
         await self._client.aclose()
         await self.writer.close()
         await self.lock.release()
@@ -140,3 +161,12 @@ class Service:
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
             raise MigrationError("the database is not migrated; run: bonopay-signer migrate") from error
         refuse_other_version(row[0] if row else 0)
+
+
+def _witness(settings: Settings, pool: AsyncConnectionPool) -> Witness | None:
+    """None unless both of a witness's files are configured. Raises SecretFileError, KeyFileError."""
+    if settings.witness_key_file is None and settings.witness_logs_file is None:
+        return None
+    if settings.witness_logs_file is None:
+        raise KeyFileError("BONOPAY_SIGNER_WITNESS_LOGS_FILE is not set: a witness knows the logs that it watches")
+    return Witness(pool, CosigningKey.parse(settings.witness_key_text()), read_logs(settings.witness_logs_file))

@@ -78,17 +78,26 @@ class LogState:
 
 
 class Checkpointer:
-    """Keeps the log of one shard. ``run`` it as a task; ``wake`` it after each commit."""
+    """Keeps the log of one shard. ``run`` it as a task; set ``grew`` after each commit.
+
+    ``interval``: seconds between checkpoints at the least, and between looks at the ledger at the most.
+    """
 
     def __init__(
-        self, store: LogStore, signer: CheckpointSigner, authority: str, shard: int, interval: float = 1.0
+        self,
+        store: LogStore,
+        signer: CheckpointSigner,
+        authority: str,
+        shard: int,
+        interval: float = 1.0,
+        grew: asyncio.Event | None = None,
     ) -> None:
         self._store = store
         self._signer = signer
         self._authority = authority
         self._shard = shard
         self._interval = interval
-        self._woken = asyncio.Event()
+        self._woken = grew or asyncio.Event()
         self._builder: TileBuilder | None = None
         self._last: StoredCheckpoint | None = None
         self._log: LogId | None = None

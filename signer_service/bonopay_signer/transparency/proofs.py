@@ -11,22 +11,22 @@ from bonopay_signer.transparency.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from bonopay_signer.transparency.store import EntryPlace, LogContradiction, LogId, LogStore, StoredCheckpoint
+from bonopay_signer.transparency.store import LogContradiction, LogId, LogStore, StoredCheckpoint
 from bonopay_signer.transparency.tiles import TileBuilder, TileId, edge_tiles, range_hash, tiles_for
 
 
-async def prove_inclusion(store: LogStore, place: EntryPlace, checkpoint: StoredCheckpoint) -> list[bytes]:
-    """The audit path of an entry in the tree of a checkpoint that covers it.
+async def prove_inclusion(store: LogStore, position: int, leaf: bytes, checkpoint: StoredCheckpoint) -> list[bytes]:
+    """The audit path of a leaf in the tree of a checkpoint that covers its position.
 
     Raises LogContradiction when the stored log does not prove it: it was changed after the checkpoint was signed.
     """
-    size, position = checkpoint.size, place.position
+    size = checkpoint.size
     proof = await _hashes(store, checkpoint.log, inclusion_ranges(position, size), size)
     try:
-        verify_inclusion(place.leaf, position, size, proof, checkpoint.root)
+        verify_inclusion(leaf, position, size, proof, checkpoint.root)
     except ProofInvalid as error:
         raise LogContradiction(
-            f"entry {position} of shard {place.shard} is not in the checkpoint of {size}: {error}"
+            f"entry {position} of {checkpoint.log} is not in the checkpoint of {size}: {error}"
         ) from error
     return proof
 

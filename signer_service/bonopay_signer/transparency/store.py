@@ -13,9 +13,19 @@ from psycopg_pool import AsyncConnectionPool
 from bonopay_signer.transparency.merkle import HASH_SIZE, entry_leaf
 from bonopay_signer.transparency.tiles import WIDTH, Tile, TileId, width_at
 
+COSIGNED_LATELY = 5_000
+"""How many cosignatures back a checkpoint with enough of them is looked for."""
+
+RENEWAL_SECONDS = 60
+"""A witness's cosignatures of one checkpoint lie at least so far apart."""
+
 _LEAVES = """
 SELECT position, entry_hash, signature FROM signer.entry
  WHERE shard = %b AND position >= %b AND position < %b ORDER BY position
+"""
+_INVOICE = """
+SELECT e.shard, e.position, e.entry_hash, e.signature
+  FROM signer.document d JOIN signer.entry e USING (outlet_id, index, sealed_at) WHERE d.fiscal_number = %b
 """
 _CHECKPOINT = "SELECT shard, log_epoch, size, root, note, created_at FROM signer.checkpoint"
 _PUT_TILES = """
@@ -37,12 +47,25 @@ SELECT level, index, hashes, root, (index + 1) << (8 * (level + 1)) AS filled_at
 _LATEST = f"{_CHECKPOINT} WHERE shard = %(shard)b AND log_epoch = %(epoch)b ORDER BY size DESC LIMIT 1"
 _LATEST_COSIGNED = f"""
 {_CHECKPOINT} WHERE shard = %(shard)b AND log_epoch = %(epoch)b
-   AND size = (SELECT size FROM signer.cosignature WHERE shard = %(shard)b AND log_epoch = %(epoch)b
+   AND size = (SELECT size FROM (SELECT size, verifier_key
+                                   FROM signer.cosignature JOIN signer.witness USING (verifier_key)
+                                  WHERE shard = %(shard)b AND log_epoch = %(epoch)b AND removed_at IS NULL
+                                  ORDER BY size DESC LIMIT {COSIGNED_LATELY}) AS lately
                 GROUP BY size HAVING count(DISTINCT verifier_key) >= %(witnesses)b ORDER BY size DESC LIMIT 1)
 """
 _LINES = """
-SELECT DISTINCT ON (verifier_key) line FROM signer.cosignature WHERE shard = %b AND log_epoch = %b AND size = %b
+SELECT DISTINCT ON (verifier_key) line FROM signer.cosignature JOIN signer.witness USING (verifier_key)
+ WHERE shard = %b AND log_epoch = %b AND size = %b AND removed_at IS NULL
  ORDER BY verifier_key, cosigned_at DESC
+"""
+# A witness may renew its word on a checkpoint that stays the last one, but not fill the disk with it.
+_PUT_COSIGNATURE = f"""
+INSERT INTO signer.cosignature (shard, log_epoch, size, verifier_key, cosigned_at, line)
+SELECT %(shard)s, %(epoch)s, %(size)s, %(key)s, %(at)s, %(line)s
+ WHERE NOT EXISTS (SELECT FROM signer.cosignature
+                    WHERE shard = %(shard)s AND log_epoch = %(epoch)s AND size = %(size)s AND verifier_key = %(key)s
+                      AND cosigned_at > %(at)s - {RENEWAL_SECONDS})
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -129,23 +152,11 @@ class LogStore:
 
     async def invoice(self, fiscal_number: str) -> EntryPlace | None:
         """The entry that sealed a fiscal number."""
-        return await self._place(
-            "SELECT e.shard, e.position, e.entry_hash, e.signature FROM signer.document d JOIN signer.entry e "
-            "USING (outlet_id, index, sealed_at) WHERE d.fiscal_number = %b",
-            fiscal_number,
-        )
-
-    async def entry(self, entry_hash: bytes) -> EntryPlace | None:
-        return await self._place(
-            "SELECT shard, position, entry_hash, signature FROM signer.entry WHERE entry_hash = %b", entry_hash
-        )
-
-    async def _place(self, query: str, key: str | bytes) -> EntryPlace | None:
         async with (
             self._pool.connection() as connection,
             connection.cursor(binary=True, row_factory=class_row(EntryPlace)) as cursor,
         ):
-            await cursor.execute(query, [key])
+            await cursor.execute(_INVOICE, [fiscal_number])
             return await cursor.fetchone()
 
     # --- tiles
@@ -320,9 +331,14 @@ class LogStore:
             return [line for (line,) in await cursor.fetchall()]
 
     async def put_cosignature(self, checkpoint: StoredCheckpoint, verifier_key: str, at: int, line: str) -> None:
+        """Keep a verified cosignature, unless the witness renewed an earlier one within RENEWAL_SECONDS."""
+        values = {
+            "shard": checkpoint.shard,
+            "epoch": checkpoint.log_epoch,
+            "size": checkpoint.size,
+            "key": verifier_key,
+            "at": at,
+            "line": line,
+        }
         async with self._pool.connection() as connection:
-            await connection.execute(
-                "INSERT INTO signer.cosignature (shard, log_epoch, size, verifier_key, cosigned_at, line) "
-                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [checkpoint.shard, checkpoint.log_epoch, checkpoint.size, verifier_key, at, line],
-            )
+            await connection.execute(_PUT_COSIGNATURE, values)

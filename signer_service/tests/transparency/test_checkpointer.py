@@ -175,7 +175,7 @@ TAMPERING = {
         "UPDATE signer.entry SET signature = sha256('x') || sha256('y') WHERE position = 9"
     ),
     "an entry under a full tile is gone": "DELETE FROM signer.entry WHERE position = 0",
-    "a tile": "UPDATE signer.tile SET hashes = overlay(hashes placing sha256('x') from 1) WHERE level = 0 AND index = 1",
+    "a tile": "UPDATE signer.tile SET hashes = overlay(hashes placing sha256('x') from 1) WHERE index = 1",
     "a tile's root": "UPDATE signer.tile SET root = sha256('x') WHERE level = 0 AND index = 0",
     "a tile is gone": "DELETE FROM signer.tile WHERE level = 0 AND index = 1",
     "the checkpoint's root": "UPDATE signer.checkpoint SET root = sha256('x')",

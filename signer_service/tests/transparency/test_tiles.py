@@ -50,7 +50,7 @@ def test_root_and_tiles_are_those_of_the_tree(size: int) -> None:
 
 
 def test_widths_are_those_of_the_specifications_example() -> None:
-    """Of 70,000 leaves: 273 full tiles and one of 112 on level 0, a full one and one of 17 on level 1, one of 1 above."""
+    """70,000 leaves: 273 full tiles and one of 112 on level 0, a full one and one of 17 on level 1, one of 1 above."""
     assert [width_at(TileId(0, index), 70_000) for index in (0, 272, 273, 274)] == [256, 256, 112, 0]
     assert [width_at(TileId(1, index), 70_000) for index in (0, 1, 2)] == [256, 17, 0]
     assert width_at(TileId(2, 0), 70_000) == 1
