@@ -15,7 +15,7 @@ from bonopay_signer.dgi.emcf import make_client
 from bonopay_signer.dgi.journal import Journal
 from bonopay_signer.hsm.errors import KeyMissing
 from bonopay_signer.hsm.signers import Signers
-from bonopay_signer.ledger import reader
+from bonopay_signer.ledger import handover, reader
 from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
@@ -105,8 +105,8 @@ class Service:
         self._recovery_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Raises ConnectionError, SecondSigner, MigrationError, UnsafeDatabase, HsmUnavailable, HeadStoreError,
-        LedgerBehind, or psycopg.Error: the process must not serve then."""
+        """Raises ConnectionError, SecondSigner, MigrationError, UnsafeDatabase, HsmUnavailable, KeyNotInForce,
+        HeadStoreError, LedgerBehind, or psycopg.Error: the process must not serve then."""
         try:
             await self.pool.open(wait=True, timeout=10)
         except PoolTimeout as error:
@@ -121,6 +121,7 @@ class Service:
         await self.lock.acquire()
         public_key = await self.signers.start()
         async with self.pool.connection() as connection:
+            await handover.refuse_other_key(connection, self.settings.shard, public_key.key_id)
             await reader.publish_key(connection, public_key)
             if public_key.key_id in await reader.damaged_keys(connection):
                 raise KeyMissing(

@@ -24,7 +24,7 @@ class ClockBehind(Exception):
 
 
 class OutOfOrder(Exception):
-    """The draft names a fiscal number that is not the next of its series (any more)."""
+    """The draft names a fiscal number, or the entry before it, and is not the next one (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Draft:
 
     ``payload`` is canonical. ``fiscal_number`` None takes the next number of the outlet; an invoice that names one
     must name the next. ``submission`` is the row that the entry moves on, ``original`` the invoice that a credit note
-    takes back.
+    takes back. ``after`` is the hash of the one entry that it may follow, where its payload is true at that place only.
     """
 
     outlet_id: str
@@ -48,6 +48,7 @@ class Draft:
     payload: bytes
     submission: int | None = None
     original: str | None = None
+    after: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def _moved(head: Head, planned: Planned, sealed_at: datetime) -> Head:
 
 
 def _place(draft: Draft, head: Head, sealed_at: str, authority: str, key_id: str) -> Planned:
+    if draft.after not in (None, head.entry_hash):
+        raise OutOfOrder(f"the draft does not follow entry {head.index} of {head.outlet_id}, the last one")
     statement = Statement(
         v=1,
         kind=draft.kind,

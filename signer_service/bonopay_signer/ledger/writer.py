@@ -163,7 +163,7 @@ class LedgerWriter:
         for waiting in batch:
             if waiting.abandoned:
                 continue
-            ids = {(draft.kind, draft.merchant_nif, draft.document_id) for draft in waiting.drafts}
+            ids = {(draft.kind, draft.merchant_nif, draft.document_id) for draft in waiting.drafts if draft.document_id}
             (later if ids & seen else taken).append(waiting)
             seen |= ids
         self._queue.put_back(later)
