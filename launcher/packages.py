@@ -32,7 +32,7 @@ RUNTIME_PACKAGES = (
     "softhsm2",
     "wkhtmltopdf",
 )
-TEST_PACKAGES = ("chromium", "libatomic1", "libfaketime", "poppler-utils", "strace")
+TEST_PACKAGES = ("chromium", "libatomic1", "libfaketime", "libnss3", "poppler-utils", "strace")
 
 
 def install_runtime(home: Home) -> None:

@@ -7,12 +7,13 @@ import psycopg
 from pydantic import ValidationError
 
 from bonopay_signer import __version__
-from bonopay_signer.commands import ledger, service, tenants, tokens, witness
+from bonopay_signer.commands import keys, ledger, service, tenants, tokens, witness
 from bonopay_signer.commands.options import CommandFailed
 from bonopay_signer.db.instance import SecondSigner
 from bonopay_signer.db.migrate import MigrationError
 from bonopay_signer.db.safety import UnsafeDatabase
 from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.ledger.handover import KeyNotInForce
 from bonopay_signer.ledger.headstore import HeadStoreError
 from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.logs import redact
@@ -25,6 +26,7 @@ _EXPECTED = (
     CommandFailed,
     UnsafeDatabase,
     HeadStoreError,
+    KeyNotInForce,
     LedgerBehind,
     SecretFileError,
     SecretsError,
@@ -88,6 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bonopay-signer", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (service, ledger, tokens, tenants, witness):
+    for module in (service, ledger, tokens, keys, tenants, witness):
         module.register(commands)
     return parser

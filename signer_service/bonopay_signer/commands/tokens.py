@@ -1,12 +1,16 @@
-"""``secret``, ``token``, ``key``: files of secrets, the PKCS#11 token and the sealing key in it."""
+"""``secret``, ``token``: files of secrets, and the PKCS#11 token.
+
+What touches PKCS#11 is imported by the command that needs it: the service's own process never loads it (hsm.signers).
+"""
 
 import argparse
 import os
 from pathlib import Path
 
-from bonopay_signer.commands.options import Commands, add, group, if_missing, report, write_private
-from bonopay_signer.hsm.token import create_key, initialise_token
-from bonopay_signer.settings import Settings, read_secret
+import msgspec
+
+from bonopay_signer.commands.options import Commands, add, as_json, group, if_missing, report, write_private
+from bonopay_signer.settings import Settings, read_secret, token_address
 from bonopay_signer.tenants.secrets import new_key
 
 
@@ -20,8 +24,7 @@ def register(commands: Commands) -> None:
     init = add(token, "init", _token_init, "initialise a blank token under TOKEN_LABEL")
     init.add_argument("--so-pin-file", type=Path, required=True, help="file with the security officer's PIN")
     if_missing(init)
-    key = group(commands, "key", "the sealing key")
-    if_missing(add(key, "create", _key_create, "create the P-256 key KEY_LABEL inside the token"))
+    as_json(add(token, "show", _token_show, "what the token says of itself; gives it no PIN"))
 
 
 def _secrets_create(arguments: argparse.Namespace, _settings: Settings) -> int:
@@ -34,11 +37,31 @@ def _secrets_create(arguments: argparse.Namespace, _settings: Settings) -> int:
 
 
 def _token_init(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bonopay_signer.hsm.token import initialise_token
+
     so_pin = read_secret(arguments.so_pin_file, "TOKEN_SO_PIN_FILE (--so-pin-file)")
-    created = initialise_token(settings.pkcs11_module, settings.token_label, so_pin, settings.token_pin())
+    created = initialise_token(token_address(settings), so_pin, settings.token_pin())
     return report(arguments, created, f"token {settings.token_label}")
 
 
-def _key_create(arguments: argparse.Namespace, settings: Settings) -> int:
-    key, created = create_key(settings.pkcs11_module, settings.token_label, settings.token_pin(), settings.key_label)
-    return report(arguments, created, f"key {settings.key_label} ({key.key_id})")
+def _token_show(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bonopay_signer.hsm.inventory import show_token
+
+    state = show_token(token_address(settings))
+    if arguments.json:
+        print(msgspec.json.encode(state).decode())
+        return 0
+    facts = state.facts
+    rows = {
+        "label": facts.label,
+        "serial number": facts.serial or "-",
+        "slot": state.slot,
+        "model": f"{facts.model} ({facts.manufacturer})",
+        "hardware, firmware": f"{facts.hardware_version}, {facts.firmware_version}",
+        "module": facts.module,
+        "library": f"{facts.library} {facts.library_version}",
+        "user PIN": state.user_pin,
+        "CKM_ECDSA": "yes" if state.signs_raw_ecdsa else "NO: this token cannot seal",
+    }
+    print("\n".join(f"{name:<19} {value}" for name, value in rows.items()))
+    return 0

@@ -19,12 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 from pkcs11 import Mechanism
 
-from bonopay_signer.hsm import keys, token
+from bonopay_signer.hsm import inventory, keys, token
 from bonopay_signer.hsm.address import TokenAddress
-from bonopay_signer.hsm.cryptoki import library
 from bonopay_signer.hsm.ecdsa import PublicKey, signature_to_der
 from bonopay_signer.hsm.errors import HsmUnavailable, KeyMissing, TokenUnfit
-from bonopay_signer.hsm.protocol import KeyFacts, Origin, Protocol, SelfTest, TokenFacts
+from bonopay_signer.hsm.protocol import KeyFacts, Origin, Protocol, SelfTest
 from bonopay_signer.settings import read_secret
 
 _LOCAL = "CKA_LOCAL"
@@ -80,32 +79,30 @@ def ceremony(plan: Ceremony) -> Held:
 
 
 def next_key_ceremony(plan: Ceremony) -> Held:
-    """Make the next key of a rotation beside the old one: ``key_label`` is the first key's, the new one gets -2, -3 ….
+    """Make the next key of a rotation beside the old one: ``key_label`` is an earlier key's, the new one gets -2, -3 ….
 
-    The old key stays on the token, for ever. Raises as `ceremony` does; KeyMissing too when there is no first key.
+    The old key stays on the token, for ever. Raises as `ceremony` does; KeyMissing too when there is no earlier key.
     """
     pin = read_secret(plan.pin_file, "TOKEN_PIN_FILE")
     _refuse_existing(_files(plan))
 
     def key(session: pkcs11.Session) -> tuple[str, Origin]:
         label = keys.next_label(session, plan.key_label)
-        if label == plan.key_label:
-            raise KeyMissing(f"the token holds no key {label!r} to follow; run: bonopay-signer key ceremony")
         return label, _create(session, label, resume=False)
 
     return _held(plan, pin, "found", key)
 
 
-def create_next_key(address: TokenAddress, pin: str, base_label: str) -> tuple[str, PublicKey]:
-    """The next key without a protocol, for installations that hold no ceremony: its label and public key.
+def create_next_key(address: TokenAddress, pin: str, label: str) -> tuple[str, PublicKey]:
+    """The key after ``label`` without a protocol, for installations that hold no ceremony: its label and public key.
 
     Raises KeyMissing, PinRefused, HsmUnavailable.
     """
     with token.told_as_unavailable("the key cannot be created", address):
         with token.log_in(address, pin, write=True) as session:
-            label = keys.next_label(session, base_label)
-            keys.generate(session, label)
-            return label, keys.find_key(session, label)[1]
+            following = keys.next_label(session, label)
+            keys.generate(session, following)
+            return following, keys.find_key(session, following)[1]
 
 
 def _files(plan: Ceremony) -> tuple[Path, Path]:
@@ -129,7 +126,7 @@ def _token(plan: Ceremony, pin: str) -> Origin:
     so_pin = read_secret(plan.so_pin_file, "TOKEN_SO_PIN_FILE (--so-pin-file)")
     if so_pin == pin:
         raise ValueError("the security officer's PIN and the user's PIN must differ")
-    token.initialise_token(plan.token.module, plan.token.label, so_pin, pin, plan.token.parameters)
+    token.initialise_token(plan.token, so_pin, pin)
     return "created"
 
 
@@ -159,7 +156,7 @@ def _held(
                 date=plan.date,
                 authority=plan.authority,
                 roles=list(plan.roles),
-                token=_token_facts(plan.token, session.token, token_origin),
+                token=inventory.token_facts(plan.token, session.token, token_origin),
                 key=key,
                 self_test=self_test,
             )
@@ -199,31 +196,6 @@ def _self_test(private: pkcs11.PrivateKey, public: PublicKey) -> SelfTest:
         raise TokenUnfit(f"the test signature does not verify: {type(error).__name__}") from error
     verifier = f"cryptography {cryptography.__version__}, {backend.openssl_version_text()}"
     return SelfTest(preimage=preimage.hex(), signature_der=der.hex(), verified_by=verifier)
-
-
-def _token_facts(address: TokenAddress, found: pkcs11.Token, origin: Origin) -> TokenFacts:
-    loaded = library(address.module, address.parameters)
-    return TokenFacts(
-        origin=origin,
-        module=address.module,
-        library=f"{loaded.library_description} ({loaded.manufacturer_id})",
-        library_version=_version(loaded.library_version),
-        label=found.label,
-        serial=token.serial_text(found),
-        model=found.model,
-        manufacturer=found.manufacturer_id,
-        hardware_version=_version(found.hardware_version),
-        firmware_version=_version(found.firmware_version),
-        mechanisms=sorted(_mechanism_name(mechanism) for mechanism in found.slot.get_mechanisms()),
-    )
-
-
-def _mechanism_name(mechanism: Mechanism | int) -> str:
-    return f"CKM_{mechanism.name}" if isinstance(mechanism, Mechanism) else f"0x{int(mechanism):08X}"
-
-
-def _version(numbers: tuple[int, int]) -> str:
-    return ".".join(map(str, numbers))
 
 
 def _written(protocol: Protocol, text_file: Path, json_file: Path) -> Held:

@@ -29,7 +29,7 @@ class CryptokiError(Exception):
 
 class NoBlankToken(Exception):
     def __init__(self) -> None:
-        super().__init__("the module offers no blank token")
+        super().__init__("the module offers no blank token, and an initialised one is never overwritten")
 
 
 class _FunctionList(ctypes.Structure):
@@ -95,12 +95,13 @@ class Library(_pkcs11.lib):
             super().finalize()
         self._call("C_Finalize", _C_FINALIZE, None)
 
-    def init_token(self, label: str, so_pin: str) -> None:
-        """Initialise the first blank token under ``label``. Raises CryptokiError, NoBlankToken.
+    def init_token(self, label: str, so_pin: str, serial: str | None = None) -> None:
+        """Initialise the first blank token, of that serial number if one is given, under ``label``.
 
-        Never touches a token that is already initialised: C_InitToken would destroy its keys.
+        Raises CryptokiError, NoBlankToken. Never touches a token that is already initialised: C_InitToken would
+        destroy its keys.
         """
-        blank = next((slot for slot in self._slots_with_token() if not self._is_initialised(slot)), None)
+        blank = next((slot for slot in self._slots_with_token() if self._is_blank(slot, serial)), None)
         if blank is None:
             raise NoBlankToken
         pin = so_pin.encode()
@@ -119,10 +120,11 @@ class Library(_pkcs11.lib):
         self._call("C_GetSlotList", _C_GET_SLOT_LIST, ctypes.c_ubyte(1), slots, ctypes.byref(count))
         return list(slots[: count.value])
 
-    def _is_initialised(self, slot: int) -> bool:
+    def _is_blank(self, slot: int, serial: str | None) -> bool:
         info = _TokenInfo()
         self._call("C_GetTokenInfo", _C_GET_TOKEN_INFO, ctypes.c_ulong(slot), ctypes.byref(info))
-        return bool(info.flags & _CKF_TOKEN_INITIALIZED)
+        of_serial = serial is None or info.serial.decode("ascii", "replace").strip("\0 ") == serial
+        return of_serial and not info.flags & _CKF_TOKEN_INITIALIZED
 
 
 _loaded: dict[tuple[str, str | None], Library] = {}

@@ -17,6 +17,7 @@ from bonopay_signer.hsm.errors import KeyMissing, TokenUnfit
 
 SELF_TEST_DOMAIN = b"bonopay/self-test/1\n"
 _RANDOM_SIZE = 32
+_NUMBERED = re.compile(r"(.+)-[1-9][0-9]*")
 _OTHER_USES = (Attribute.DECRYPT, Attribute.UNWRAP, Attribute.DERIVE, Attribute.SIGN_RECOVER)
 REQUIRED: dict[Attribute, bool] = {
     Attribute.SENSITIVE: True,
@@ -97,13 +98,19 @@ def destroy_new(session: pkcs11.Session, label: str) -> None:
             key.destroy()
 
 
-def next_label(session: pkcs11.Session, base: str) -> str:
-    """``base`` on a token without keys, then ``base-2``, ``base-3`` …: one more than the highest in use."""
-    pattern = re.compile(rf"{re.escape(base)}(?:-([1-9][0-9]*))?")
-    labels = (key[Attribute.LABEL] for key in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}))
-    matches = [match for label in labels if (match := pattern.fullmatch(label))]
-    highest = max((int(match[1] or 1) for match in matches), default=0)
-    return f"{base}-{highest + 1}" if highest else base
+def next_label(session: pkcs11.Session, label: str) -> str:
+    """The label that follows ``label`` and every other of its series: ``seal``, ``seal-2``, ``seal-3`` ….
+
+    Raises KeyMissing when the token holds no key of that label: there is nothing to follow.
+    """
+    labels = {key[Attribute.LABEL] for key in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})}
+    if label not in labels:
+        raise KeyMissing(f"the token holds no key {label!r} to follow; run: bonopay-signer key ceremony")
+    numbered = _NUMBERED.fullmatch(label)
+    first = numbered[1] if numbered and numbered[1] in labels else label
+    series = re.compile(rf"{re.escape(first)}(?:-([1-9][0-9]*))?")
+    numbers = [int(match[1] or 1) for known in labels if (match := series.fullmatch(known))]
+    return f"{first}-{max(numbers) + 1}"
 
 
 def _published(public: pkcs11.PublicKey, label: str) -> PublicKey:

@@ -87,10 +87,7 @@ class Signers:
     @property
     def public_key(self) -> PublicKey:
         """The active key. Raises HsmUnavailable before `start`."""
-        try:
-            return self._keys[self._active]
-        except KeyError:
-            raise HsmUnavailable("the token is not open") from None
+        return self.key_of(self._active)
 
     @property
     def key_id(self) -> str:
@@ -100,6 +97,13 @@ class Signers:
     def keys(self) -> Sequence[PublicKey]:
         """All keys that are held, the active one among them."""
         return list(self._keys.values())
+
+    def key_of(self, label: str) -> PublicKey:
+        """The held key of that label. Raises HsmUnavailable before `start`."""
+        try:
+            return self._keys[label]
+        except KeyError:
+            raise HsmUnavailable("the token is not open") from None
 
     @property
     def alive(self) -> int:

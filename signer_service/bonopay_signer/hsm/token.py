@@ -1,19 +1,12 @@
-"""A logged-in session on the token, and the token's and the key's first day.
+"""Finding a token, logging in to it, and its first day. What a module raises gets words and a way out here."""
 
-Opening a session and logging in for every signature costs 24 times a pooled signature, so a session is held for the
-life of its process.
-"""
-
-import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import pkcs11
-import stamina
-from pkcs11 import Attribute, Mechanism
+from pkcs11 import TokenFlag
 from pkcs11.exceptions import (
+    DeviceMemory,
     MultipleTokensReturned,
     NoSuchToken,
     PinExpired,
@@ -22,30 +15,48 @@ from pkcs11.exceptions import (
     PinLenRange,
     PinLocked,
     PKCS11Error,
+    SessionCount,
+    SessionReadOnly,
     TokenNotPresent,
     TokenNotRecognised,
+    TokenWriteProtected,
     UserPinNotInitialized,
 )
 
 from bonopay_signer.hsm import keys
 from bonopay_signer.hsm.address import TokenAddress
 from bonopay_signer.hsm.cryptoki import CryptokiError, Library, NoBlankToken, library
-from bonopay_signer.hsm.ecdsa import SIGNATURE_SIZE, PublicKey
-from bonopay_signer.hsm.errors import HsmUnavailable, KeyMissing, PinRefused
+from bonopay_signer.hsm.ecdsa import PublicKey
+from bonopay_signer.hsm.errors import HsmUnavailable, PinRefused
 
-_logger = logging.getLogger(__name__)
 _LABEL_LIMIT = 32
-_DIGEST_SIZE = 32
 _PIN_REFUSED = (PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked, UserPinNotInitialized)
+_FULL = "the token is full; keys are never deleted, so make room of another kind or move on to another token"
+_WAYS_OUT = (
+    (UserPinNotInitialized, "the token has no user PIN yet; set one with the tool of the token's maker"),
+    (PinLocked, "the token locked itself after wrong PINs; the security officer unlocks it with the maker's tool"),
+    (_PIN_REFUSED, "correct the PIN in BONOPAY_SIGNER_TOKEN_PIN_FILE and restart"),
+    (DeviceMemory, _FULL),
+    (SessionCount, "the token has no session left; lower BONOPAY_SIGNER_SIGNING_PROCESSES"),
+    ((TokenWriteProtected, SessionReadOnly), "the token takes no changes"),
+    (TokenNotRecognised, "the slot's token is not initialised; run: bonopay-signer token init"),
+)
+_CODES = {  # PKCS #11 v3.1 §3.8, of C_InitToken
+    0x31: _FULL,
+    0x54: "the module initialises no tokens; use the tool of its maker, then: bonopay-signer key ceremony --resume",
+    0xA0: "the security officer's PIN is not this token's",
+    0xA2: "the security officer's PIN is shorter or longer than the token allows",
+}
 _FAILURES = (PKCS11Error, CryptokiError, NoBlankToken, OSError)
-T = TypeVar("T")
 
 
 def find_token(address: TokenAddress) -> pkcs11.Token:
     """The one token at ``address``. Raises NoSuchToken, MultipleTokensReturned, another PKCS11Error, CryptokiError."""
-    found = [token for token in _tokens(library(address.module, address.parameters)) if _matches(token, address)]
+    tokens = list(_tokens(library(address.module, address.parameters)))
+    found = [token for token in tokens if _matches(token, address)]
     if not found:
-        raise NoSuchToken(address.name)
+        labels = ", ".join(repr(token.label) for token in tokens if token.flags & TokenFlag.TOKEN_INITIALIZED)
+        raise NoSuchToken(f"no token with {address.name} (the module shows: {labels or 'no initialised token'})")
     if len(found) > 1:
         raise MultipleTokensReturned(address.name)
     return found[0]
@@ -70,128 +81,34 @@ def told_as_unavailable(what: str, address: TokenAddress) -> Iterator[None]:
         raise HsmUnavailable(f"{what}: {explained(error, address)}") from error
 
 
-class TokenSession:
-    """A pooled session and the handle of the sealing key. Thread-safe; reopens after session and device errors."""
+def initialise_token(address: TokenAddress, so_pin: str, user_pin: str) -> bool:
+    """Create the token of that label, and its user PIN. False when there is one already.
 
-    def __init__(self, module: str, token_label: str, pin: str, key_label: str) -> None:
-        self._address = TokenAddress(module, label=token_label)
-        self._pin = pin
-        self._key_label = key_label
-        self._lock = threading.Lock()
-        self._session: pkcs11.Session | None = None
-        self._private: pkcs11.PrivateKey | None = None
-        self._pin_refused = False
-        self.public_key: PublicKey | None = None
-
-    def __repr__(self) -> str:
-        return f"TokenSession({self._address.label!r}, {self._key_label!r})"
-
-    def open(self) -> PublicKey:
-        """Open the session, retrying with jitter: several processes opening SoftHSM at once can fail transiently.
-
-        Raises KeyMissing and PinRefused at once, HsmUnavailable when the retries are spent.
-        """
-        with told_as_unavailable("the token cannot be opened", self._address):
-            for attempt in stamina.retry_context(on=PKCS11Error, attempts=5, wait_initial=0.1, wait_max=2.0):
-                with attempt, self._lock:
-                    return self._open()
-        raise AssertionError("unreachable: the retries either return or raise")
-
-    def close(self) -> None:
-        with self._lock:
-            self._discard()
-
-    def _sign_digest(self, digest: bytes) -> bytes:
-        """64 bytes ``r‖s`` over a 32-byte digest. For hsm.sealer alone: a raw signing oracle is what must not exist."""
-        if len(digest) != _DIGEST_SIZE:
-            raise ValueError("a digest is 32 bytes")
-        signature = self._with_session(lambda: self._private.sign(digest, mechanism=Mechanism.ECDSA))
-        if len(signature) != SIGNATURE_SIZE:
-            raise HsmUnavailable("the token's signature is not 64 bytes long")
-        return signature
-
-    def check(self) -> None:
-        """Ask the token for random bytes and the key for its label. Raises HsmUnavailable."""
-        self._with_session(lambda: (self._session.generate_random(64), self._private[Attribute.LABEL]))
-
-    def _with_session(self, call: Callable[[], T]) -> T:
-        with self._lock:
-            try:
-                if self._session is None:
-                    self._open()
-                return call()
-            except PKCS11Error as first:
-                _logger.warning("token session lost (%s), reopening", type(first).__name__)
-            try:
-                self._reopen()
-                return call()
-            except PKCS11Error as error:
-                self._discard()
-                raise HsmUnavailable(f"the token does not answer: {explained(error, self._address)}") from error
-
-    def _reopen(self) -> None:
-        self._discard()
-        # Slots are listed once per C_Initialize; a token that was replaced shows only after a new one.
-        library(self._address.module).reinitialize()
-        self._open()
-
-    def _open(self) -> PublicKey:
-        session = self._logged_in()
-        try:
-            private, public = keys.find_key(session, self._key_label)
-        except BaseException:
-            session.close()
-            raise
-        if self.public_key is not None and self.public_key != public:
-            session.close()
-            raise KeyMissing("the token came back with another key under the same label")
-        self._session, self._private, self.public_key = session, private, public
-        return public
-
-    def _logged_in(self) -> pkcs11.Session:
-        if self._pin_refused:
-            raise PinRefused("the token refused the PIN of BONOPAY_SIGNER_TOKEN_PIN_FILE; correct it and restart")
-        try:
-            return log_in(self._address, self._pin)
-        except PinRefused:
-            self._pin_refused = True
-            raise
-
-    def _discard(self) -> None:
-        session, self._session, self._private = self._session, None, None
-        if session is not None:
-            try:
-                session.close()
-            except PKCS11Error as error:
-                _logger.info("closing a lost token session answered %s", type(error).__name__)
-
-
-def initialise_token(module: str, label: str, so_pin: str, user_pin: str, parameters: str | None = None) -> bool:
-    """Create the token and its user PIN. False when a token of that label exists already. Raises HsmUnavailable."""
-    if not 0 < len(label.encode()) <= _LABEL_LIMIT:
+    Raises HsmUnavailable; ValueError for a label that is not 1 to 32 bytes.
+    """
+    if address.label is None or not 0 < len(address.label.encode()) <= _LABEL_LIMIT:
         raise ValueError("a token label is 1 to 32 bytes")
-    address = TokenAddress(module, label=label, parameters=parameters)
     if token_exists(address):
         return False
     with told_as_unavailable("the token cannot be initialised", address):
-        loaded = library(module, parameters)
-        loaded.init_token(label, so_pin)
+        loaded = library(address.module, address.parameters)
+        loaded.init_token(address.label, so_pin, address.serial)
         loaded.reinitialize()  # slots are listed once per C_Initialize
         with find_token(address).open(rw=True, so_pin=so_pin) as session:
             session.init_pin(user_pin)
     return True
 
 
-def create_key(
-    module: str, token_label: str, pin: str, key_label: str, parameters: str | None = None
-) -> tuple[PublicKey, bool]:
-    """The sealing key and whether it was created now. Sensitive, not extractable, able to sign and nothing else."""
-    address = TokenAddress(module, label=token_label, parameters=parameters)
+def create_key(address: TokenAddress, pin: str, label: str) -> tuple[PublicKey, bool]:
+    """The sealing key and whether it was created now. Sensitive, not extractable, able to sign and nothing else.
+
+    Raises KeyMissing, PinRefused, HsmUnavailable.
+    """
     with told_as_unavailable("the key cannot be created", address), log_in(address, pin, write=True) as session:
-        exists = keys.has_key(session, key_label)
+        exists = keys.has_key(session, label)
         if not exists:
-            keys.generate(session, key_label)
-        return keys.find_key(session, key_label)[1], not exists
+            keys.generate(session, label)
+        return keys.find_key(session, label)[1], not exists
 
 
 def token_exists(address: TokenAddress) -> bool:
@@ -206,17 +123,19 @@ def token_exists(address: TokenAddress) -> bool:
 
 def explained(error: Exception, address: TokenAddress) -> str:
     """The error's name, and where there is one the way out."""
+    if isinstance(error, CryptokiError):
+        return f"{error}; {_CODES[error.code]}" if error.code in _CODES else str(error)
+    if not isinstance(error, PKCS11Error):
+        return str(error)
     name = type(error).__name__
-    if isinstance(error, NoSuchToken):
-        way_out = "run: bonopay-signer token init, or correct BONOPAY_SIGNER_TOKEN_LABEL"
-        return f"{name}: no token with {address.name}; {way_out}"
-    if isinstance(error, MultipleTokensReturned):
-        return f"{name}: several tokens with {address.name}; name the serial number too"
-    if isinstance(error, _PIN_REFUSED):
-        return f"{name}; correct the PIN in BONOPAY_SIGNER_TOKEN_PIN_FILE and restart"
     if type(error) is PKCS11Error:
         return f"{error}; correct BONOPAY_SIGNER_PKCS11_MODULE, or install p11-kit"
-    return name if isinstance(error, PKCS11Error) else str(error)
+    if isinstance(error, NoSuchToken):
+        return f"{name}: {error}; run: bonopay-signer token init, or correct BONOPAY_SIGNER_TOKEN_LABEL"
+    if isinstance(error, MultipleTokensReturned):
+        return f"{name}: several tokens with {address.name}; set BONOPAY_SIGNER_TOKEN_SERIAL too"
+    way_out = next((words for kinds, words in _WAYS_OUT if isinstance(error, kinds)), None)
+    return f"{name}; {way_out}" if way_out else name
 
 
 def _tokens(loaded: Library) -> Iterator[pkcs11.Token]:

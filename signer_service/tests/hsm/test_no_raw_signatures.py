@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import random
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from bonopay_signer.hsm import wire, worker
+from bonopay_signer.hsm import wire
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.hsm.process import COMMAND
 from bonopay_signer.hsm.statements import NotSignable, checkpoint_digest, entry_to_sign, rotation_digest
@@ -183,21 +182,6 @@ def test_one_bad_statement_among_good_ones_gets_none_of_them_signed(hsm: SoftHsm
         good = (statement(PublicKey(opened.keys[0]).key_id), bytes(32))
         reply = process.request(wire.SignEntries([good, good, (b"{}", bytes(32))]))
         assert isinstance(reply, wire.Failed) and reply.trouble == "not_signable"
-
-
-def test_only_the_worker_signs_and_only_what_statements_gave_a_digest() -> None:
-    """The one call of the token's sign that is not a self test is in the worker, behind hsm.statements."""
-    folder = os.path.dirname(worker.__file__)
-    users = sorted(name for name in os.listdir(folder) if name.endswith(".py") and ".sign(" in _text(folder, name))
-    assert users == ["commands.py", "keys.py", "token.py", "worker.py"]
-    requests = {kind.__name__ for kind in wire.Request.__args__}
-    assert requests == {"Open", "AddKey", "DropKey", "SignEntries", "SignCheckpoint", "ProvePossession", "Check"}
-    assert not any("digest" in field for kind in wire.Request.__args__ for field in kind.__struct_fields__)
-
-
-def _text(folder: str, name: str) -> str:
-    with open(os.path.join(folder, name), encoding="utf-8") as file:
-        return file.read()
 
 
 def test_not_signable_is_a_value_error_for_callers_that_know_no_more() -> None:
