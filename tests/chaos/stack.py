@@ -88,6 +88,10 @@ class Node:
         """The signing processes."""
         return children_of(self.pid) if self.is_running() else []
 
+    def words(self) -> str:
+        """Its log so far."""
+        return self.log.read_text(errors="replace")
+
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
