@@ -1,25 +1,90 @@
 """``verify``: is the ledger what it was sealed as?"""
 
 import argparse
-import asyncio
+import json
+import sys
+import time
+
+import psycopg
 
 from bonopay_signer.commands.options import Commands, add
-from bonopay_signer.ledger.audit import Fault, audit
-from bonopay_signer.settings import Settings
+from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
+from bonopay_signer.ledger.verify.outcome import Outcome
+from bonopay_signer.ledger.verify.run import verify_database
+from bonopay_signer.logs import redact
+from bonopay_signer.settings import SecretFileError, Settings
+
+GOOD, BAD, NOT_CHECKED = 0, 1, 2
+_BAR = 30
 
 
 def register(commands: Commands) -> None:
-    verify = add(commands, "verify", _verify, "re-derive chains, name the first bad entry; exit 1 if there is one")
+    verify = add(
+        commands,
+        "verify",
+        _verify,
+        "verify the whole ledger; exit 1 if anything does not hold, 2 if it could not be checked",
+    )
     verify.add_argument("--outlet", action="append", help="only this outlet (repeatable)")
+    verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
 def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
-    results = asyncio.run(audit(settings.service_dsn(), arguments.outlet))
-    for result in results:
-        if isinstance(result, Fault):
-            place = result.check if result.index is None else f"entry {result.index}"
-            print(f"{result.outlet_id}: BAD at {place}, {result.check}: {result.detail}")
+    started = time.monotonic()
+    try:
+        outcome = _outcome(arguments, settings)
+    except (psycopg.Error, HeadStoreError, SecretFileError, LookupError, OSError) as error:
+        print(f"bonopay-signer: not verified: {redact(' '.join(str(error).split()))}", file=sys.stderr)
+        return NOT_CHECKED
+    seconds = time.monotonic() - started
+    if arguments.json:
+        print(json.dumps({**outcome.as_json(), "seconds": round(seconds, 3)}, ensure_ascii=False, indent=1))
+    else:
+        _print(outcome, seconds)
+    return GOOD if outcome.is_good else BAD
+
+
+def _outcome(arguments: argparse.Namespace, settings: Settings) -> Outcome:
+    with Meter() as meter:
+        head_store = HeadStore(settings.head_store, settings.shard) if settings.head_store else None
+        return verify_database(
+            settings.service_dsn(), settings.authority, arguments.outlet, None, head_store, meter.show
+        )
+
+
+def _print(outcome: Outcome, seconds: float) -> None:
+    for line in (*outcome.chains, *outcome.faults):
+        print(line)
+    for note in outcome.notes:
+        print(f"note: {note}")
+    verdict = "good" if outcome.is_good else f"BAD, {len(outcome.faults)} faults"
+    print(f"{outcome.entries} entries in {seconds:.1f} s: {verdict}")
+
+
+class Meter:
+    """How far it is: a bar on a terminal, else a line every ten seconds. On standard error."""
+
+    def __init__(self) -> None:
+        self._bar = sys.stderr.isatty()
+        self._pause = 0.1 if self._bar else 10.0
+        self._started = self._shown = time.monotonic()
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._shown < self._pause:
+            return
+        self._shown = now
+        part = min(1.0, done / total) if total else 1.0
+        words = f"{part:4.0%}  {done} of {total} entries, {done / (now - self._started):.0f}/s"
+        if self._bar:
+            filled = round(part * _BAR)
+            print(f"\r[{'█' * filled}{'·' * (_BAR - filled)}] {words}\033[K", end="", file=sys.stderr, flush=True)
         else:
-            head = result.entry_hash.hex()
-            print(f"{result.outlet_id}: good, {result.entries} entries, {result.invoices} invoices, head {head}")
-    return int(any(isinstance(result, Fault) for result in results))
+            print(words, file=sys.stderr, flush=True)

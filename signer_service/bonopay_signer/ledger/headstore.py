@@ -98,7 +98,7 @@ class HeadStore:
         except OSError as error:
             self.close()
             raise HeadStoreError(f"the head store {self._folder} cannot be used: {error.strerror}") from error
-        self._known = self._read()
+        self._known = self.read()
         if self._known is not None:
             self.write(self._known)
         return self._known
@@ -161,7 +161,12 @@ class HeadStore:
         finally:
             os.close(folder)
 
-    def _read(self) -> Known | None:
+    def read(self) -> Known | None:
+        """What is on the disk; None where nothing ever was written. Raises HeadStoreError.
+
+        Also of a store that another process holds: what that one writes meanwhile may be missing, so this is no later
+        than the truth.
+        """
         try:
             snapshot = self._snapshot.read_bytes() if self._snapshot.exists() else None
             journal = self._journal_path.read_bytes() if self._journal_path.exists() else b""

@@ -106,13 +106,13 @@ async def outlets_with_chain(connection: psycopg.AsyncConnection) -> list[str]:
 
 async def signing_keys(connection: psycopg.AsyncConnection) -> list[tuple[PublicKey, str]]:
     """Every key ever published with its time of creation, oldest first; without those of ``damaged_keys``."""
-    found = ((_published(key_id, der), created_at) for key_id, der, created_at in await _key_rows(connection))
+    found = ((published(key_id, der), created_at) for key_id, der, created_at in await _key_rows(connection))
     return [(key, created_at) for key, created_at in found if key is not None]
 
 
 async def damaged_keys(connection: psycopg.AsyncConnection) -> list[str]:
     """The ids whose row does not hold the key of that id: somebody changed it."""
-    return [key_id for key_id, der, _ in await _key_rows(connection) if _published(key_id, der) is None]
+    return [key_id for key_id, der, _ in await _key_rows(connection) if published(key_id, der) is None]
 
 
 async def _key_rows(connection: psycopg.AsyncConnection) -> list[tuple[str, bytes, str]]:
@@ -123,7 +123,8 @@ async def _key_rows(connection: psycopg.AsyncConnection) -> list[tuple[str, byte
     return await cursor.fetchall()
 
 
-def _published(key_id: str, der: bytes) -> PublicKey | None:
+def published(key_id: str, der: bytes) -> PublicKey | None:
+    """The key of a row, None when the row does not hold the key of its id."""
     try:
         key = PublicKey(bytes(der))
     except (ValueError, UnsupportedAlgorithm):

@@ -10,8 +10,8 @@ from msgspec import Struct, structs
 from bonopay_signer.fiscal import canonical, qr, security
 from bonopay_signer.fiscal.statement import ZERO_HASH, Statement, entry_hash
 from bonopay_signer.ledger import reader
+from bonopay_signer.ledger.columns import contradiction, exact_time
 from bonopay_signer.ledger.entries import INVOICE, Entry
-from bonopay_signer.ledger.verifier import contradiction
 from bonopay_signer.sealing.answer import DgiAnswer, dgi_answer
 from bonopay_signer.tenants.rows import find_outlet
 
@@ -91,7 +91,13 @@ def _content_holds(entry: Entry) -> bool:
         return False
     sealed = canonical.sha256_hex(entry.payload) == statement.payload_hash == entry.payload_hash.hex()
     same_entry = entry_hash(entry.previous_hash, entry.statement) == entry.entry_hash
-    return sealed and same_entry and contradiction(entry, statement) is None
+    return sealed and same_entry and _contradiction(entry, statement) is None
+
+
+def _contradiction(entry: Entry, statement: Statement) -> str | None:
+    document_id = str(entry.document_id) if entry.document_id else None
+    sealed = entry.payload_fields.get("document_id")
+    return contradiction(entry, statement, exact_time(entry.sealed_at), document_id, sealed)
 
 
 async def _is_linked(connection: psycopg.AsyncConnection, entry: Entry) -> bool:
