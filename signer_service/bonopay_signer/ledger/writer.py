@@ -105,7 +105,7 @@ class LedgerWriter:
         return waiting.done.result()
 
     def require_released(self, entry: Entry) -> None:
-        """Raises LedgerUnavailable while the database alone has an entry of this shard: nobody may be told of it yet."""
+        """Raises LedgerUnavailable while only the database has an entry of this shard: nobody may be told of it yet."""
         if not self._tail.is_remembered(entry):
             raise LedgerUnavailable(f"{entry.fiscal_number} is not in the head store yet")
 

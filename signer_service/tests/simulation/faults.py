@@ -1,8 +1,8 @@
 """Where the sealing core touches the world, and what can go wrong there.
 
 Every effect of a simulated process (a database statement, a write to the head store, a signature, a call of the DGI)
-passes through `Effects`, by name. A plan says at which one a fault strikes: the process dies just before or after it, the
-effect fails without or despite having happened, or the process stands still until others have taken over.
+passes through `Effects`, by name. A plan says where a fault strikes: the process dies just before or after the
+effect, the effect fails without or despite having happened, or the process stands still until others have taken over.
 """
 
 import asyncio

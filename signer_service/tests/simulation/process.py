@@ -26,6 +26,7 @@ from bonopay_signer.sealing.recovery import Recovery
 from bonopay_signer.sealing.settlement import Settlement
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
+from bonopay_signer.tenants.registry import Registry
 
 from .dgi import Dgi, ModelDevice
 from .disk import Disk
@@ -103,10 +104,8 @@ class Process:
         turns = Turns()
         tidying = Tidying(pool)
         self._settlement = Settlement(pool, self.writer, self._device_of(dgi), turns, backoff_max=0)
-        inline = InlineSealing(
-            pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, patience
-        )
-        self.sealing = Sealing(pool, self.writer, inline)
+        inline = InlineSealing(pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, patience)
+        self.sealing = Sealing(pool, Registry(dsn, pool), self.writer, inline)  # not listening: it reads each time
         self._recovery = Recovery(
             pool, self._lock, self._device_of(dgi), self._settlement, tidying, turns, interval=3600
         )

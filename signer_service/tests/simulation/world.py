@@ -143,9 +143,7 @@ class Stage:
 class World:
     """One shard with its outlets: "D" and "E" are deferred, "I" and "J" inline."""
 
-    def __init__(
-        self, stage: Stage, plan: Plan | None = None, power: bool = False, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, stage: Stage, plan: Plan | None = None, power: bool = False, patience: float = PATIENCE) -> None:
         """``power``: when a process dies, the power fails."""
         self.stage = stage
         self._patience = patience
@@ -344,7 +342,7 @@ class World:
     def _head_store_after_power_failure(self, disk: Disk) -> headstore.Known | None:
         folder = self.stage.folder_of(self.shard, next(self._copies))
         disk.copy_of_what_lasts(folder)
-        return HeadStore(folder, self.shard)._read()  # as a start does, which writes it anew
+        return HeadStore(folder, self.shard).read()
 
     # --- what must hold
 
