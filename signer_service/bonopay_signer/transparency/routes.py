@@ -240,7 +240,7 @@ async def add_checkpoint(request: Request) -> Response:
     try:
         line = await witness.add_checkpoint(await read_body(request))
     except OtherSize as error:
-        return Response(f"{error.size}\n", 409, media_type=SIZE_TYPE)
+        return Response(f"{error.size}\n", 409, {"Content-Type": SIZE_TYPE})
     except NoteMalformed as error:
         raise Problem("checkpoint_malformed", str(error)) from error
     except NoteUntrusted as error:

@@ -39,6 +39,12 @@ SELECT t.level, t.index FROM signer.tile t JOIN fresh f USING (level, index)
 _PUT_CHECKPOINT = """
 INSERT INTO signer.checkpoint (shard, log_epoch, size, root, note) VALUES (%b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
 """
+_EPOCHS = """
+SELECT epoch FROM generate_series(1, 99) AS epoch
+ WHERE EXISTS (SELECT FROM signer.checkpoint WHERE shard = %(shard)s AND log_epoch = epoch)
+    OR EXISTS (SELECT FROM signer.tile WHERE shard = %(shard)s AND log_epoch = epoch)
+ ORDER BY epoch
+"""
 _TILES_BY_END = """
 SELECT level, index, hashes, root, (index + 1) << (8 * (level + 1)) AS filled_at FROM signer.tile
  WHERE shard = %b AND log_epoch = %b AND ((index + 1) << (8 * (level + 1)), level) > (%b, %b)
@@ -230,13 +236,10 @@ class LogStore:
             row = await cursor.fetchone()
         return Tile(TileId(row[0], row[1]), row[2], row[3]) if row else None
 
-    async def tiled_epochs(self, shard: int) -> list[int]:
-        """The epochs of a shard's logs that have a full tile."""
+    async def log_epochs(self, shard: int) -> list[int]:
+        """The epochs of a shard's logs that have a checkpoint or a tile."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT log_epoch FROM signer.tile WHERE shard = %s AND level = 0 AND index = 0 ORDER BY log_epoch",
-                [shard],
-            )
+            cursor = await connection.execute(_EPOCHS, {"shard": shard})
             return [epoch for (epoch,) in await cursor.fetchall()]
 
     async def stream_tiles(self, log: LogId, chunk: int = 64) -> AsyncIterator[Tile]:

@@ -7,7 +7,7 @@ from bonopay_signer.transparency.checkpointer import check_note
 from bonopay_signer.transparency.checkpoints import Checkpoint, origin_of
 from bonopay_signer.transparency.notes import EcdsaVerifier, NoteMalformed, NoteUntrusted
 from bonopay_signer.transparency.store import LogId, LogStore, StoredCheckpoint
-from bonopay_signer.transparency.tiles import HEIGHT, Tile, TileBuilder
+from bonopay_signer.transparency.tiles import HEIGHT, Tile, TileBuilder, TileId
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ async def verify_log(
     store: LogStore, authority: str, shard: int, public_keys: Sequence[bytes]
 ) -> LogVerified | LogFault:
     """``verify_checkpoints`` over a database: its entries, its tiles and its checkpoints. Raises psycopg.Error."""
-    epochs = await store.tiled_epochs(shard)
+    epochs = await store.log_epochs(shard)
     tiles = {epoch: store.stream_tiles(LogId(shard, epoch)) for epoch in epochs}
     return await verify_checkpoints(
         authority, shard, store.stream_leaves(shard), store.stream_checkpoints(shard), public_keys, tiles
@@ -90,6 +90,7 @@ class _Replay:
         self._leaves = leaves
         self._public_keys = public_keys
         self._tiles = tiles
+        self._missing: dict[int, TileId] = {}
 
     async def advance(self, size: int, log_epoch: int) -> LogFault | None:
         while self.builder.size < size:
@@ -110,11 +111,14 @@ class _Replay:
         for epoch, stored in self._tiles.items():
             tile = await anext(stored, None)
             if tile is not None:
-                return self._tile_fault(epoch, tile, "has no entries under it")
+                return self._tile_fault(epoch, tile.id, "has no entries under it")
         return None
 
     def compare(self, checkpoint: StoredCheckpoint) -> LogFault | None:
         root, log_epoch = self.builder.root(), checkpoint.log_epoch
+        missing = self._missing.get(log_epoch)
+        if missing is not None:
+            return self._tile_fault(log_epoch, missing, "is missing")
         if root != checkpoint.root:
             detail = f"the entries give root {root.hex()}, the checkpoint says {checkpoint.root.hex()}"
             return LogFault(self._shard, log_epoch, checkpoint.size, "root", detail)
@@ -130,13 +134,16 @@ class _Replay:
             for epoch, stored in list(self._tiles.items()):
                 found = await anext(stored, None)
                 if found is None:
-                    del self._tiles[epoch]  # an epoch ends, and the last tiles of the open one may not be stored yet
+                    del self._tiles[epoch]  # an epoch ends; tiles after the last checkpoint may not be stored yet
+                    self._missing[epoch] = tile.id
                 elif found != tile:
-                    return self._tile_fault(epoch, found, "does not hold the hashes of its entries, or one is missing")
+                    return self._tile_fault(
+                        epoch, found.id, "does not hold the hashes of its entries, or one is missing"
+                    )
                 else:
                     self.tile_count += 1
         return None
 
-    def _tile_fault(self, epoch: int, tile: Tile, detail: str) -> LogFault:
-        end = (tile.id.index + 1) << HEIGHT * (tile.id.level + 1)
-        return LogFault(self._shard, epoch, end, "tile", f"tile {tile.id.index} of level {tile.id.level} {detail}")
+    def _tile_fault(self, epoch: int, tile: TileId, detail: str) -> LogFault:
+        end = (tile.index + 1) << HEIGHT * (tile.level + 1)
+        return LogFault(self._shard, epoch, end, "tile", f"tile {tile.index} of level {tile.level} {detail}")

@@ -3,6 +3,7 @@
 The log reads nothing of an entry but its place, its hash and its signature.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bonopay_signer.hsm.ecdsa import PublicKey, key_id
 from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.transparency.notes import EcdsaVerifier, Signature, SignedNote
 
 from ..support.databases import Database
+from . import trees
 
 AUTHORITY = "BONO-CD-TEST"
 _ADD_ENTRIES = """
@@ -102,6 +105,36 @@ class SoftwareSigner:
             connection.execute(
                 "INSERT INTO signer.signing_key (key_id, public_der) VALUES (%s, %s)", [key_id(der), der]
             )
+
+
+class ForeignLog:
+    """A log that is not ours, which signs whatever it is told to: its leaves are a list per branch."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.verifier = EcdsaVerifier(origin, der)
+
+    def note(self, size: int, branch: str = "", root: bytes | None = None) -> str:
+        """A signed checkpoint over the first leaves of a branch."""
+        leaves = trees.leaves(size, branch)
+        if root is None:
+            root = trees.mth(leaves) if leaves else _sha256("")
+        text = f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+        value = self._key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+        return SignedNote(text, (Signature(self.origin, self.verifier.key_id, value),)).encode()
+
+    def request(self, old: int, size: int, branch: str = "") -> bytes:
+        """An add-checkpoint request, its proof by the definition of RFC 6962."""
+        leaves = trees.leaves(size, branch)
+        proof = trees.subproof(old, leaves) if 0 < old <= size else []
+        return submission(old, proof, self.note(size, branch))
+
+
+def submission(old: int, proof: list[bytes], note: str) -> bytes:
+    lines = "".join(f"{base64.b64encode(hash_).decode()}\n" for hash_ in proof)
+    return f"old {old}\n{lines}\n{note}".encode()
 
 
 def _sha256(text: str) -> bytes:
