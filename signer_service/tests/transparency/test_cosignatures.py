@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from bonopay_signer.transparency.checkpointer import Checkpointer
 from bonopay_signer.transparency.checkpoints import encode_hash
 from bonopay_signer.transparency.keys import CosigningKey
-from bonopay_signer.transparency.notes import EcdsaVerifier, parse_note, parse_signatures, parse_verifier_key, verified
+from bonopay_signer.transparency.notes import EcdsaVerifier, parse_note, parse_signatures, verified
 from bonopay_signer.transparency.witness import Witness
 
 from ..support.databases import Database
@@ -224,4 +224,7 @@ def test_witnesses_are_registered_by_the_owner(database: Database) -> None:
     assert "removed" in run("list").stdout
     gone = run("add", key)
     assert gone.returncode == 1 and "new name" in gone.stderr
-    assert parse_verifier_key(key).name == "witness.example/w1"
+    with database.as_admin() as connection:
+        rows = connection.execute("SELECT convert_from(record, 'UTF8')::jsonb FROM signer.action_log ORDER BY number")
+        actions = [(record["action"], record["subject"]) for (record,) in rows]
+    assert actions == [("witness.add", f"witness {key}"), ("witness.remove", f"witness {key}")]

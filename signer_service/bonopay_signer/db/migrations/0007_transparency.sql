@@ -99,6 +99,16 @@ END $$;
 CREATE TRIGGER witness_is_only_removed BEFORE UPDATE ON signer.witness
     FOR EACH ROW EXECUTE FUNCTION signer.witness_is_only_removed();
 
+CREATE FUNCTION signer.witness_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM signer.log_action(CASE TG_OP WHEN 'INSERT' THEN 'witness.add' ELSE 'witness.remove' END,
+                              'witness ' || NEW.verifier_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER witness_changed AFTER INSERT OR UPDATE ON signer.witness
+    FOR EACH ROW EXECUTE FUNCTION signer.witness_changed();
+
 CREATE FUNCTION signer.witnessed_moves_forward() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
