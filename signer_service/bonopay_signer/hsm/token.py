@@ -6,7 +6,10 @@ from contextlib import contextmanager
 import pkcs11
 from pkcs11 import TokenFlag
 from pkcs11.exceptions import (
+    DeviceError,
     DeviceMemory,
+    FunctionFailed,
+    GeneralError,
     MultipleTokensReturned,
     NoSuchToken,
     PinExpired,
@@ -37,6 +40,7 @@ _WAYS_OUT = (
     (PinLocked, "the token locked itself after wrong PINs; the security officer unlocks it with the maker's tool"),
     (_PIN_REFUSED, "correct the PIN in BONOPAY_SIGNER_TOKEN_PIN_FILE and restart"),
     (DeviceMemory, _FULL),
+    ((DeviceError, FunctionFailed, GeneralError), "is its device away, or its disk full or read-only? see its log"),
     (SessionCount, "the token has no session left; lower BONOPAY_SIGNER_SIGNING_PROCESSES"),
     ((TokenWriteProtected, SessionReadOnly), "the token takes no changes"),
     (TokenNotRecognised, "the slot's token is not initialised; run: bonopay-signer token init"),
