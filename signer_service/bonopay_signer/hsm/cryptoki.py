@@ -5,12 +5,15 @@ every call: SoftHSM then switches its mutexes off and crashes the process as soo
 the parameters that NSS softokn and some vendors' modules want in `pReserved`. `C_InitToken`: it has none.
 """
 
+import atexit
 import ctypes
+import logging
 import threading
 
 from pkcs11 import _pkcs11
 from pkcs11.exceptions import PKCS11Error
 
+_logger = logging.getLogger(__name__)
 _CKR_OK = 0
 _CKR_CANT_LOCK = 0x0A
 _CKR_ALREADY_INITIALIZED = 0x191
@@ -137,7 +140,18 @@ def library(module: str, parameters: str | None = None) -> Library:
         known = _loaded.get((module, parameters))
         if known is None:
             known = _loaded[module, parameters] = Library(module, parameters)
+            # For ever: its __dealloc__ looks for a method that a class torn down at the end of the process has no more.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(known))
+            atexit.register(_finalize, known)
         return known
+
+
+def _finalize(loaded: Library) -> None:
+    """At the end of the process, so that a token does not keep our sessions."""
+    try:
+        loaded.finalize()
+    except (PKCS11Error, CryptokiError) as error:
+        _logger.info("finalising the PKCS#11 module answered %s", error or type(error).__name__)
 
 
 def _functions(module: str) -> ctypes.Array[ctypes.c_void_p]:

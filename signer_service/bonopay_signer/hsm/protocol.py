@@ -116,7 +116,8 @@ class Protocol(Struct, frozen=True):
         ]
 
     def _signatures(self) -> list[str]:
-        lines = [f"{role:<{_WIDTH}} nom / name: {'_' * 18}  signature: {'_' * 18}" for role in self.roles]
+        width = max(_WIDTH, *map(len, self.roles), 0)
+        lines = [f"{role:<{width}} nom / name: {'_' * 15}  signature: {'_' * 15}" for role in self.roles]
         return ["Présents / Present:", "", *(part for line in lines for part in (line, "")), _DIGEST_WORDS, self.sha256]
 
 
