@@ -7,7 +7,7 @@ import psycopg
 from pydantic import ValidationError
 
 from bonopay_signer import __version__
-from bonopay_signer.commands import keys, ledger, service, tenants, tokens, witness
+from bonopay_signer.commands import actions, apikeys, keys, ledger, service, tenants, tokens, witness
 from bonopay_signer.commands.options import CommandFailed
 from bonopay_signer.db.instance import SecondSigner
 from bonopay_signer.db.migrate import MigrationError
@@ -50,6 +50,14 @@ _CONSTRAINTS = {
     "outlet_dgi_url_check": "--dgi-url must begin with http:// or https://",
     "outlet_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
     "api_key_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
+    "operator_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
+    "terminal_id_check": "--id: a terminal's id is 1 to 200 characters, as payloads name it",
+    "terminal_name_check": "--name must not be empty",
+    "terminal_current": "this terminal is registered already",
+    "operator_id_check": "--id: a user's id is 1 to 200 characters, as invoices name it",
+    "operator_name_check": "--name: a user's name is 1 to 200 characters, as invoices print it",
+    "operator_current": "this user is registered already; change or revoke it first",
+    "currency_rate_source_check": "--source must not be empty",
 }
 _NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
 
@@ -90,6 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bonopay-signer", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (service, ledger, tokens, keys, tenants, witness):
+    for module in (service, ledger, tokens, keys, tenants, apikeys, actions, witness):
         module.register(commands)
     return parser

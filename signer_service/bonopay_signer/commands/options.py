@@ -2,10 +2,13 @@
 did on standard output, and returns the exit status; what goes wrong is raised and said by cli.py."""
 
 import argparse
+import json
 import os
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bonopay_signer.settings import Settings
 
@@ -17,13 +20,14 @@ class CommandFailed(Exception):
     """What the user is told on standard error; the exit status is 1."""
 
 
-def group(commands: Commands, name: str, words: str) -> Commands:
+def group(commands: Commands, name: str, words: str, *aliases: str) -> Commands:
     """A command with actions of its own."""
-    return commands.add_parser(name, help=words, description=words).add_subparsers(required=True, metavar="ACTION")
+    parser = commands.add_parser(name, help=words, description=words, aliases=aliases)
+    return parser.add_subparsers(required=True, metavar="ACTION")
 
 
-def add(commands: Commands, name: str, command: Command, words: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=words, description=words)
+def add(commands: Commands, name: str, command: Command, words: str, *aliases: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=words, description=words, aliases=aliases)
     parser.set_defaults(command=command)
     return parser
 
@@ -47,6 +51,47 @@ def moment(text: str) -> datetime:
     if value.tzinfo is None:
         raise argparse.ArgumentTypeError("give an offset, e.g. 2027-01-01T00:00:00Z")
     return value
+
+
+def json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def yes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="yes, do it: it cannot be undone")
+
+
+def refuse_without_yes(arguments: argparse.Namespace, words: str) -> None:
+    """Raises CommandFailed unless ``--yes`` was given."""
+    if not arguments.yes:
+        raise CommandFailed(f"{words} It cannot be undone; pass --yes if that is what you want")
+
+
+def duration(text: str) -> timedelta:
+    """The type of an option that takes a duration: ``7d``, ``12h``, ``30m``, ``0m``."""
+    match = re.fullmatch(r"(\d{1,5})([dhm])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("give days, hours or minutes, e.g. 7d, 12h, 30m")
+    unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool) -> int:
+    """A table of these columns for people; JSON with all members for programs."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return 0
+    lines = [[column.upper() for column in columns], *([_cell(row.get(name)) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def report(arguments: argparse.Namespace, created: bool, what: str) -> int:
