@@ -7,7 +7,7 @@ import psycopg
 from pydantic import ValidationError
 
 from bonopay_signer import __version__
-from bonopay_signer.commands import actions, apikeys, keys, ledger, service, tenants, tokens, witness
+from bonopay_signer.commands import actions, apikeys, heads, keys, ledger, service, tenants, tokens, witness
 from bonopay_signer.commands.options import CommandFailed
 from bonopay_signer.db.instance import SecondSigner
 from bonopay_signer.db.migrate import MigrationError
@@ -98,6 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bonopay-signer", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (service, ledger, tokens, keys, tenants, apikeys, actions, witness):
+    for module in (service, ledger, tokens, keys, tenants, apikeys, actions, witness, heads):
         module.register(commands)
     return parser

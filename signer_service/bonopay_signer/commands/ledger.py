@@ -1,16 +1,22 @@
-"""``verify``: is the ledger what it was sealed as?"""
+"""``verify``: is the ledger what it was sealed as? ``export``: a copy that others can ask the same."""
 
 import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
 import psycopg
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from bonopay_signer.commands.options import Commands, add
+from bonopay_signer.commands.options import Commands, add, moment
+from bonopay_signer.hsm.ecdsa import PublicKey
+from bonopay_signer.ledger.exporting import Excerpt, export
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
+from bonopay_signer.ledger.verify.database import snapshot
 from bonopay_signer.ledger.verify.outcome import Outcome
-from bonopay_signer.ledger.verify.run import verify_database
+from bonopay_signer.ledger.verify.run import verify_database, verify_file
 from bonopay_signer.logs import redact
 from bonopay_signer.settings import SecretFileError, Settings
 
@@ -27,6 +33,18 @@ def register(commands: Commands) -> None:
     )
     verify.add_argument("--outlet", action="append", help="only this outlet (repeatable)")
     verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    verify.add_argument("--file", type=Path, help="an exported copy instead of the database")
+    verify.add_argument(
+        "--trust",
+        type=Path,
+        action="append",
+        help="a public key (PEM) that a chain may begin with (repeatable); without, any that was published",
+    )
+    copy = add(commands, "export", _export, "write the ledger, or a part of it, to a file (docs/ledger.md)")
+    copy.add_argument("--output", type=Path, required=True)
+    copy.add_argument("--outlet", action="append", help="only this outlet (repeatable)")
+    copy.add_argument("--from", dest="since", type=moment, help="sealed at this time or later")
+    copy.add_argument("--to", dest="until", type=moment, help="sealed before this time")
 
 
 def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -45,11 +63,31 @@ def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _outcome(arguments: argparse.Namespace, settings: Settings) -> Outcome:
+    trusted = frozenset(map(_key_id, arguments.trust)) if arguments.trust else None
     with Meter() as meter:
+        if arguments.file:
+            return verify_file(arguments.file, trusted, meter.show)
         head_store = HeadStore(settings.head_store, settings.shard) if settings.head_store else None
         return verify_database(
-            settings.service_dsn(), settings.authority, arguments.outlet, None, head_store, meter.show
+            settings.service_dsn(), settings.authority, arguments.outlet, trusted, head_store, meter.show
         )
+
+
+def _key_id(pem: Path) -> str:
+    """Raises LookupError for a file that holds no P-256 key."""
+    try:
+        key = load_pem_public_key(pem.read_bytes())
+        return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).key_id
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise LookupError(f"{pem} holds no public P-256 key in PEM") from error
+
+
+def _export(arguments: argparse.Namespace, settings: Settings) -> int:
+    excerpt = Excerpt(arguments.outlet, arguments.since, arguments.until)
+    with Meter() as meter, snapshot(settings.service_dsn()) as connection:
+        count = export(connection, settings.authority, arguments.output, excerpt, meter.show)
+    print(f"wrote {count} entries to {arguments.output}")
+    return 0
 
 
 def _print(outcome: Outcome, seconds: float) -> None:

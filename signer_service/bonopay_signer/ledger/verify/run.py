@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bonopay_signer.ledger.headstore import HeadStore
+from bonopay_signer.ledger.headstore import HeadStore, Known, KnownHead
 from bonopay_signer.ledger.verify.chains import Ledger, Scope
 from bonopay_signer.ledger.verify.credits import CreditJudge
 from bonopay_signer.ledger.verify.database import (
@@ -47,9 +47,7 @@ def verify_database(
     outcome = Outcome()
     # Before the snapshot: whatever the head store knows by now, the database has.
     known = head_store.read() if head_store else None
-    heads = {
-        outlet: head for outlet, head in (known.heads if known else {}).items() if not outlets or outlet in outlets
-    }
+    heads = _heads_to_meet(known, outlets)
     with snapshot(dsn) as connection, closing(Facts()) as facts:
         source = DatabaseSource(connection, outlets)
         keys, outcome.faults = source.keys()
@@ -65,6 +63,12 @@ def verify_database(
     if known is None:
         outcome.notes.append("there is no head store to compare with: a ledger that lost its end looks whole")
     return outcome
+
+
+def _heads_to_meet(known: Known | None, outlets: Sequence[str] | None) -> dict[str, KnownHead]:
+    """Of the outlets that are verified, where the chain has an entry at all."""
+    heads = known.heads if known else {}
+    return {name: head for name, head in heads.items() if head.index and (not outlets or name in outlets)}
 
 
 def verify_file(
