@@ -69,11 +69,12 @@ class Service:
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
         self.device_of = emcf_devices(self._client, box, Journal(self.pool))
         turns = Turns()
+        heads = HeadStore(settings.head_store_folder(), settings.shard)
         self.writer = LedgerWriter(
             dsn,
             self.lock,
             self.signers,
-            HeadStore(settings.head_store_folder(), settings.shard),
+            heads,
             FairQueue(settings.queue_per_outlet, settings.queue_total),
             credits.judge,
             settings.public_url,
@@ -88,6 +89,7 @@ class Service:
             settings.shard,
             settings.checkpoint_interval,
             self.writer.grew,
+            lambda: heads.known.size if heads.known else 0,
         )
         self.log = TransparencyLog(
             self.pool, settings.authority, settings.shard, checkpointer, _witness(settings, self.pool)

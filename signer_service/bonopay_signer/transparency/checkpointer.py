@@ -18,7 +18,7 @@ covered by committed entries.
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -80,7 +80,9 @@ class LogState:
 class Checkpointer:
     """Keeps the log of one shard. ``run`` it as a task; set ``grew`` after each commit.
 
-    ``interval``: seconds between checkpoints at the least, and between looks at the ledger at the most.
+    ``interval``: seconds between checkpoints at the least, and between looks at the ledger at the most. ``remembered``:
+    how many entries are known outside the database (the head store). No checkpoint reaches further: an entry that is in
+    the database alone may be lost without anybody noticing, and what takes its place would be a fork.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Checkpointer:
         shard: int,
         interval: float = 1.0,
         grew: asyncio.Event | None = None,
+        remembered: Callable[[], int] | None = None,
     ) -> None:
         self._store = store
         self._signer = signer
@@ -98,13 +101,14 @@ class Checkpointer:
         self._shard = shard
         self._interval = interval
         self._woken = grew or asyncio.Event()
+        self._remembered = remembered
         self._builder: TileBuilder | None = None
         self._last: StoredCheckpoint | None = None
         self._log: LogId | None = None
         self._patrolled = _BEFORE_ALL
         self._published_at = float("-inf")
         self._backlog = 0
-        self._covered_at = time.monotonic()
+        self._due, self._covered_at = 0, time.monotonic()  # how many entries there were then; all before are covered
         self._trouble: Exception | None = None
 
     def wake(self) -> None:
@@ -169,18 +173,22 @@ class Checkpointer:
         Raises LogContradiction, HsmUnavailable, psycopg.Error; nothing is published then.
         """
         log, size = await self._look()
+        looked_at = time.monotonic()
         builder = await self._resumed(log)
         await self._patrol(log)
         if size < builder.size:
             raise LogContradiction(f"shard {self._shard} has {size} entries, its checkpoint covers {builder.size}")
         self._backlog = size - builder.size
-        if self._backlog:
+        reach = size if self._remembered is None else min(size, self._remembered())
+        if reach > builder.size:
             self._builder = None  # until it is published: a failure on the way resumes from the stored rows
-            await self._follow(log, builder, size)
+            await self._follow(log, builder, reach)
             self._last = await self._publish(log, builder)
             self._builder = builder
             self._published_at = time.monotonic()
-        self._backlog, self._covered_at = 0, time.monotonic()
+        self._backlog = size - builder.size
+        if builder.size >= self._due:
+            self._due, self._covered_at = size, looked_at
         return self._last
 
     async def _look(self) -> tuple[LogId, int]:

@@ -132,6 +132,23 @@ async def test_two_checkpointers_at_once_sign_one_history(
     assert sizes[-1][0] == len(ledger.leaves())
 
 
+async def test_checkpoint_reaches_no_further_than_the_head_store_remembers(
+    ledger: Ledger, signer: SoftwareSigner, store: LogStore
+) -> None:
+    """What only the database knows can be lost in silence, and other entries sealed in its place."""
+    remembered = [0]
+    checkpointer = Checkpointer(store, signer, AUTHORITY, 0, remembered=lambda: remembered[0])
+    ledger.grow(5)
+    assert await checkpointer.advance() is None
+    assert (checkpointer.state().backlog, signer.signed) == (5, [])
+    for known, size, backlog in ((3, 3, 2), (2, 3, 2), (5, 5, 0), (9, 5, 0)):
+        remembered[0] = known
+        published = await checkpointer.advance()
+        assert published is not None and published.size == size
+        assert checkpointer.state().backlog == backlog
+    assert [parse_checkpoint(text).size for text in signer.signed] == [3, 5]
+
+
 async def test_backlog_is_read_in_bounded_chunks(
     ledger: Ledger, store: LogStore, signer: SoftwareSigner, monkeypatch
 ) -> None:
@@ -316,6 +333,27 @@ async def test_state_turns_unhealthy_when_nothing_is_signed_for_too_long(
     signer.is_away = False
     assert await checkpointer._try()
     assert checkpointer.state().healthy and checkpointer.state().reason == ""
+
+
+async def test_ledger_that_never_stands_still_is_healthy_while_the_log_keeps_up(
+    ledger: Ledger, signer: SoftwareSigner, store: LogStore, monkeypatch
+) -> None:
+    """Each look finds a batch that the head store does not remember yet; the log is one batch behind and not late."""
+    remembered, start, later = [0], module.time.monotonic(), [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: start + later[0])
+    checkpointer = Checkpointer(store, signer, AUTHORITY, 0, remembered=lambda: remembered[0])
+    for _ in range(5):
+        ledger.grow(2)
+        await checkpointer.advance()
+        assert checkpointer.state().healthy and checkpointer.state().backlog == 2
+        remembered[0], later[0] = remembered[0] + 2, later[0] + 4.0
+    later[0] += 4.0
+    await checkpointer.advance()
+    ledger.grow(2)
+    await checkpointer.advance()
+    later[0] += 7.0
+    await checkpointer.advance()
+    assert not checkpointer.state().healthy
 
 
 async def test_defect_shows_in_the_state_and_does_not_end_the_task(
