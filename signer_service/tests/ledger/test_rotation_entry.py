@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,12 +115,15 @@ def _at(**changes: object) -> Handover:
     return Handover(replace(made.statement, **changes), made.payload)
 
 
-def _other_spelling() -> Handover:
-    """Stray bits at the end of the signature: the same 64 bytes, written otherwise."""
+def _other_spelling(member: str) -> Handover:
+    """Stray bits at the end of a base64 text: the same bytes, written otherwise."""
     made = handover()
-    text = json.loads(made.payload)["new_key_signature"]
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return made.with_member("new_key_signature", text[:-1] + alphabet[alphabet.index(text[-1]) + 1])
+    text = json.loads(made.payload)[member]
+    bare = text.rstrip("=")
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/-_"
+    other = bare[:-1] + digits[digits.index(bare[-1]) + 1]
+    assert base64.urlsafe_b64decode(other + "==") == base64.urlsafe_b64decode(bare + "==")
+    return made.with_member(member, other + text[len(bare) :])
 
 
 def _changed(**changes: object) -> Handover:
@@ -155,7 +159,8 @@ def _changed(**changes: object) -> Handover:
         (lambda: handover().with_member("reason", "x"), "no key rotation"),
         (lambda: handover().with_payload(b" " + handover().payload), "not canonical"),
         (lambda: handover().with_payload(b"\xff"), "no key rotation"),
-        (_other_spelling, "no key rotation"),
+        (partial(_other_spelling, "new_key_signature"), "no key rotation"),
+        (partial(_other_spelling, "new_public_key"), "not the key of its new_key_id"),
     ],
 )
 def test_whatever_is_changed_the_rotation_does_not_hold(spoilt, words: str) -> None:
