@@ -1,14 +1,13 @@
 """``action-log``: what was done to the registry, by whom, and whether the record of it is intact."""
 
 import argparse
-import asyncio
 import json
 
 import psycopg
 
 from bonopay_signer.commands.options import CommandFailed, Commands, add, json_option, print_rows
 from bonopay_signer.settings import Settings
-from bonopay_signer.tenants.actions import ActionFault, VerifiedActions, recent_actions, verify_action_log
+from bonopay_signer.tenants.actions import ActionFault, recent_actions, verify_action_log
 
 
 def register(commands: Commands) -> None:
@@ -37,13 +36,10 @@ def _change(before: dict | None, after: dict | None) -> str:
 
 
 def _verify(settings: Settings) -> int:
-    async def verified() -> VerifiedActions | ActionFault:
-        async with await psycopg.AsyncConnection.connect(settings.owner_dsn()) as connection:
-            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-            return await verify_action_log(connection)
-
-    result = asyncio.run(verified())
+    with psycopg.connect(settings.owner_dsn(), options="-c timezone=UTC") as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        result = verify_action_log(connection)
     if isinstance(result, ActionFault):
-        raise CommandFailed(f"action log: BAD at record {result.number}: {result.detail}")
+        raise CommandFailed(str(result))
     print(f"action log: good, {result.count} records, last {result.hash.hex()}")
     return 0

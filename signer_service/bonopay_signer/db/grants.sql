@@ -10,7 +10,7 @@ GRANT SELECT, INSERT ON signer.signing_key, signer.dgi_exchange TO {role};
 GRANT SELECT, INSERT, UPDATE ON signer.submission TO {role};
 GRANT SELECT ON signer.shard TO {role};
 GRANT UPDATE (generation, taken_at) ON signer.shard TO {role};
-GRANT EXECUTE ON FUNCTION signer.ensure_month, signer.append, signer.log_action TO {role};
+GRANT EXECUTE ON FUNCTION signer.ensure_month, signer.append, signer.log_action, signer.registry_members TO {role};
 GRANT SELECT, INSERT ON signer.tile, signer.checkpoint, signer.cosignature TO {role};
 GRANT SELECT, INSERT, UPDATE (size, root, note, cosigned_at) ON signer.witnessed TO {role};
 GRANT SELECT ON signer.witness TO {role};

@@ -5,7 +5,8 @@ are hashed, each with the hash before it, so that a record which is changed, rem
 
     hash = SHA-256( "bonopay/action/1\n" ‖ previous_hash ‖ SHA-256(record) )     the first previous_hash: 32 zero bytes
 
-A chain does not show that its end was cut off: whoever audits keeps the number and the hash of the last record.
+A chain does not show by itself that its end was cut off: the registry does where its rows are newer than what is left,
+and whoever audits keeps the number and the hash of the last record.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,31 @@ _LOCK = 0x626F6E6F_6163746E  # "bonoactn", as signer.log_action takes it
 _PAGE = 1000
 _SEES_ONE_MERCHANT = """
 SELECT row_security_active('signer.action_log') AND current_setting('bonopay.merchant', true) IS DISTINCT FROM '*'
+"""
+# Members that a later version added to the tables are compared from when they are first written.
+_DIFFERS_FROM_LOG = """
+WITH written AS (
+    SELECT DISTINCT ON (subject, key) subject, key, value
+      FROM (SELECT number, convert_from(record, 'UTF8')::jsonb AS action FROM signer.action_log) AS log
+     CROSS JOIN LATERAL (SELECT action ->> 'subject' AS subject) AS of
+     CROSS JOIN LATERAL jsonb_each(action -> 'after')
+     WHERE split_part(subject, ' ', 1) IN ('merchant', 'outlet', 'api_key', 'terminal', 'operator', 'currency_rate')
+     ORDER BY subject, key, number DESC),
+present AS (
+    SELECT 'merchant ' || nif AS subject, to_jsonb(t) AS row FROM signer.merchant AS t
+    UNION ALL SELECT 'outlet ' || id, to_jsonb(t) FROM signer.outlet AS t
+    UNION ALL SELECT 'api_key ' || prefix, to_jsonb(t) FROM signer.api_key AS t
+    UNION ALL SELECT concat('terminal ', outlet_id, '/', id, '/', number), to_jsonb(t) FROM signer.terminal AS t
+    UNION ALL SELECT concat('operator ', merchant_nif, '/', id, '/', number), to_jsonb(t) FROM signer.operator AS t
+    UNION ALL SELECT concat('currency_rate ', currency, '/', valid_on), to_jsonb(t) FROM signer.currency_rate AS t),
+held AS (SELECT subject, signer.registry_members(row) AS members FROM present)
+SELECT COALESCE(held.subject, written.subject),
+       CASE WHEN written.subject IS NULL THEN 'the log does not know it'
+            WHEN held.subject IS NULL THEN 'it is in the log and not in the registry'
+            ELSE format('%s is not what was last written', written.key) END
+  FROM held FULL JOIN written ON held.subject = written.subject
+ WHERE written.subject IS NULL OR held.subject IS NULL OR written.value IS DISTINCT FROM held.members -> written.key
+ ORDER BY 1, 2 LIMIT 1
 """
 _MEMBERS = {"number", "at", "actor", "role", "action", "subject", "merchant_nif", "before", "after"}
 
@@ -46,10 +72,14 @@ class LoggedAction:
 
 @dataclass(frozen=True)
 class ActionFault:
-    """The first record that is not what was written."""
+    """The first record that is not what was written; ``number`` is None where the records hold and a row of the
+    registry is not what they say."""
 
-    number: int
+    number: int | None
     detail: str
+
+    def __str__(self) -> str:
+        return f"action log: BAD at {'the registry' if self.number is None else f'record {self.number}'}: {self.detail}"
 
 
 @dataclass(frozen=True)
@@ -96,36 +126,35 @@ def recent_actions(connection: psycopg.Connection, merchant_nif: str | None, lim
     return [LoggedAction(*row) for row in reversed(rows)]
 
 
-async def verify_action_log(connection: psycopg.AsyncConnection) -> VerifiedActions | ActionFault:
-    """Re-derive the chain, in pages, over a snapshot where changes are made meanwhile.
+def verify_action_log(connection: psycopg.Connection) -> VerifiedActions | ActionFault:
+    """Re-derive the chain, in pages, and compare the registry with what was last written of it: a row that was changed
+    past the log is found, and an end of the log that was cut off wherever a row is newer than what is left.
 
-    Raises PermissionError on a connection that does not see every merchant's records.
+    Wants a snapshot while changes are made, and a connection that sees every merchant: raises PermissionError on one
+    that does not.
     """
-    row = await (await connection.execute(_SEES_ONE_MERCHANT)).fetchone()
-    if row != (False,):
+    if connection.execute(_SEES_ONE_MERCHANT).fetchone() != (False,):
         raise PermissionError("the action log is verified over a system connection: this one sees one merchant's alone")
     number, last = 0, ZERO_HASH
-    async for action in _all(connection):
+    for action in _all(connection):
         detail = _fault(action, number + 1, last)
         if detail:
             return ActionFault(number + 1, detail)
         number, last = action.number, action.hash
+    differing = connection.execute(_DIFFERS_FROM_LOG).fetchone()
+    if differing:
+        return ActionFault(None, f"{differing[0]}: {differing[1]}")
     return VerifiedActions(number, last)
 
 
-async def _all(connection: psycopg.AsyncConnection) -> AsyncIterator[LoggedAction]:
+def _all(connection: psycopg.Connection) -> Iterator[LoggedAction]:
     number = 0
-    while True:
-        cursor = await connection.execute(
-            "SELECT number, merchant_nif, record, previous_hash, hash FROM signer.action_log WHERE number > %s "
-            "ORDER BY number LIMIT %s",
-            [number, _PAGE],
-        )
-        rows = await cursor.fetchall()
-        if not rows:
-            return
-        for row in rows:
-            yield LoggedAction(*row)
+    query = (
+        "SELECT number, merchant_nif, record, previous_hash, hash FROM signer.action_log WHERE number > %s "
+        "ORDER BY number LIMIT %s"
+    )
+    while rows := connection.execute(query, [number, _PAGE]).fetchall():
+        yield from (LoggedAction(*row) for row in rows)
         number = rows[-1][0]
 
 

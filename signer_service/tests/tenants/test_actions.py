@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 
+from bonopay_signer.db.migrate import _BOOTSTRAP, _apply, bundled, migrate
 from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.fiscal.statement import ZERO_HASH
 from bonopay_signer.tenants import admin
@@ -59,9 +61,9 @@ def _actions(database: Database) -> list[LoggedAction]:
         return recent_actions(connection, None, None)
 
 
-async def _verify(dsn: str, **parameters: str) -> VerifiedActions | ActionFault:
-    async with await psycopg.AsyncConnection.connect(dsn, **parameters) as connection:
-        return await verify_action_log(connection)
+def _verify(dsn: str, options: str = "-c timezone=UTC") -> VerifiedActions | ActionFault:
+    with psycopg.connect(dsn, options=options) as connection:
+        return verify_action_log(connection)
 
 
 def test_every_change_has_its_record_with_who_what_and_when(registry: Database) -> None:
@@ -81,13 +83,14 @@ def test_every_change_has_its_record_with_who_what_and_when(registry: Database) 
     assert members[-1]["actor"] == members[-1]["role"], "by hand: the role is all that is known"
     assert {member["merchant_nif"] for member in members} == {NIF}
     assert (members[-1]["before"], members[-1]["after"]) == ({"dgi_mode": "inline"}, {"dgi_mode": "deferred"})
-    assert (members[2]["before"], members[2]["after"]) == ({}, {"dgi_token": "replaced"})
+    assert set(members[2]["before"]) == set(members[2]["after"]) == {"dgi_token_fingerprint"}
+    assert members[2]["before"] != members[2]["after"]
     assert all(member["at"].endswith("Z") for member in members)
 
 
 def test_no_secret_is_in_any_record(registry: Database) -> None:
     text = b"".join(action.record for action in _actions(registry)).decode()
-    assert "secret.jwt" not in text and "secret_hash" not in text
+    assert "secret.jwt" not in text and '"secret_hash"' not in text
     with psycopg.connect(registry.owner) as connection:
         hidden = connection.execute("SELECT encode(secret_hash, 'hex') FROM signer.api_key").fetchall()
         hidden += connection.execute("SELECT encode(dgi_token, 'hex') FROM signer.outlet").fetchall()
@@ -106,15 +109,14 @@ def test_change_that_is_rolled_back_leaves_no_record(registry: Database) -> None
     assert len(_actions(registry)) == before
 
 
-@pytest.mark.anyio
-async def test_chain_verifies_for_owner_and_service_and_only_where_all_of_it_is_seen(registry: Database) -> None:
+def test_chain_verifies_for_owner_and_service_and_only_where_all_of_it_is_seen(registry: Database) -> None:
     actions = _actions(registry)
     expected = VerifiedActions(len(actions), actions[-1].hash)
-    assert await _verify(registry.owner) == expected
-    assert await _verify(registry.service, **SYSTEM) == expected
+    assert _verify(registry.owner) == expected
+    assert _verify(registry.service, **SYSTEM) == expected
     for options in ("", f"-c bonopay.merchant={NIF}"):
         with pytest.raises(PermissionError):
-            await _verify(registry.service, options=options)
+            _verify(registry.service, options=options)
 
 
 def test_chain_is_the_one_that_is_documented(registry: Database) -> None:
@@ -138,31 +140,73 @@ TAMPERING = {
 }
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("tampering", TAMPERING)
-async def test_any_tampering_by_a_superuser_is_located(registry: Database, tampering: str) -> None:
+def test_any_tampering_by_a_superuser_is_located(registry: Database, tampering: str) -> None:
     change = TAMPERING[tampering]
     table = f"UPDATE signer.action_log {change}" if change else "DELETE FROM signer.action_log"
-    async with await psycopg.AsyncConnection.connect(registry.admin) as connection:
-        await connection.execute("SET session_replication_role = replica")
+    with psycopg.connect(registry.admin) as connection:
+        connection.execute("SET session_replication_role = replica")
         for number in (1, 4, len(_actions(registry)) - 1):
-            async with connection.transaction(force_rollback=True):
-                assert (await connection.execute(f"{table} WHERE number = %s", [number])).rowcount == 1
-                found = await verify_action_log(connection)
+            with connection.transaction(force_rollback=True):
+                assert connection.execute(f"{table} WHERE number = %s", [number]).rowcount == 1
+                found = verify_action_log(connection)
                 assert isinstance(found, ActionFault) and found.number == number, tampering
 
 
-@pytest.mark.anyio
-async def test_swapped_records_are_located(registry: Database) -> None:
-    async with await psycopg.AsyncConnection.connect(registry.admin) as connection:
-        await connection.execute("SET session_replication_role = replica")
-        await connection.execute(
+def test_swapped_records_are_located(registry: Database) -> None:
+    with psycopg.connect(registry.admin) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
             "UPDATE signer.action_log a SET record = b.record, hash = b.hash, previous_hash = b.previous_hash "
             "FROM signer.action_log b WHERE (a.number, b.number) IN ((3, 5), (5, 3))"
         )
-        found = await verify_action_log(connection)
-        await connection.rollback()
+        found = verify_action_log(connection)
+        connection.rollback()
     assert isinstance(found, ActionFault) and found.number == 3
+
+
+BEHIND_THE_LOG = {
+    "UPDATE signer.outlet SET dgi_url = 'http://elsewhere'": "outlet KIN001: dgi_url is not what was last written",
+    "UPDATE signer.outlet SET dgi_token = 'x'": "outlet KIN001: dgi_token_fingerprint is not what was last written",
+    "UPDATE signer.api_key SET secret_hash = sha256('x')": "secret_hash_fingerprint is not what was last written",
+    "UPDATE signer.api_key SET expires_at = NULL": "expires_at is not what was last written",
+    "UPDATE signer.merchant SET name = 'x'": "merchant A1234567B: name is not what was last written",
+    "DELETE FROM signer.operator": "it is in the log and not in the registry",
+    "UPDATE signer.terminal SET id = 'X'": "terminal KIN001/",
+    "INSERT INTO signer.operator (merchant_nif, id, name) VALUES ('A1234567B', '9', 'x')": "the log does not know it",
+    "DELETE FROM signer.action_log WHERE number >= 8": "the log does not know it",
+    "DELETE FROM signer.action_log WHERE number >= 9": "outlet KIN001: dgi_mode is not what was last written",
+}
+
+
+@pytest.mark.parametrize("statement", BEHIND_THE_LOG)
+def test_change_past_the_log_and_an_end_that_was_cut_off_are_found(registry: Database, statement: str) -> None:
+    with psycopg.connect(registry.admin, options="-c timezone=UTC") as connection:
+        connection.execute("SET session_replication_role = replica")
+        assert connection.execute(statement).rowcount > 0
+        found = verify_action_log(connection)
+        connection.rollback()
+    assert isinstance(found, ActionFault) and found.number is None
+    assert BEHIND_THE_LOG[statement] in found.detail
+
+
+def test_what_was_registered_before_the_log_began_is_in_it(cluster: str) -> None:
+    """A database of the version before, whose owner's session is in another time zone."""
+    with throw_away_database(cluster, migrated=False) as database:
+        with psycopg.connect(database.owner, autocommit=True) as connection:
+            connection.execute(_BOOTSTRAP)
+            for migration in bundled()[:5]:
+                _apply(connection, migration)
+            admin.add_merchant(connection, NIF, "Vendeur", False)
+            admin.add_outlet(connection, NEW, "jwt", SecretBox.from_text(new_key()), False)
+            connection.execute(
+                "INSERT INTO signer.api_key (prefix, merchant_nif, secret_hash, operations) "
+                "VALUES ('aaaaaaaaaaaa', %s, sha256('x'), ARRAY['seal'])",
+                [NIF],
+            )
+        migrate(make_conninfo(database.owner, options="-c timezone=Asia/Tokyo"), database.service_role)
+        assert [action.members["action"] for action in _actions(database)] == ["registry.adopt"] * 3
+        assert isinstance(_verify(database.owner), VerifiedActions)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -118,10 +118,13 @@ BEGIN
     RETURN position;
 END $$;
 
--- A row of the registry without its secrets. That a secret is another one is seen by its marker alone.
+-- A row of the registry as the log shows it: of a secret (which is stored hashed, or encrypted) only whether it is
+-- another one.
 CREATE FUNCTION signer.registry_members(member jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT member - ARRAY['secret_hash', 'dgi_token', 'last_used_at']
+    SELECT member - ARRAY['secret_hash', 'dgi_token', 'last_used_at'] || COALESCE(
+        (SELECT jsonb_object_agg(name || '_fingerprint', encode(sha256(convert_to(member ->> name, 'UTF8')), 'hex'))
+           FROM unnest(ARRAY['secret_hash', 'dgi_token']) AS name WHERE member ? name), '{}')
 $$;
 
 -- Every change of the registry, whoever makes it, is logged in its own transaction and told to the service, which holds
@@ -146,9 +149,6 @@ BEGIN
         SELECT COALESCE(jsonb_object_agg(o.key, o.value), '{}'), COALESCE(jsonb_object_agg(n.key, n.value), '{}')
           INTO before, after
           FROM jsonb_each(before) AS o JOIN jsonb_each(after) AS n USING (key) WHERE o.value <> n.value;
-        IF old_row -> 'dgi_token' <> new_row -> 'dgi_token' THEN
-            after := after || '{"dgi_token": "replaced"}';
-        END IF;
     END IF;
     SELECT string_agg(new_row ->> name, '/' ORDER BY ord) INTO subject
       FROM unnest(TG_ARGV) WITH ORDINALITY AS a (name, ord);
@@ -206,6 +206,7 @@ CREATE TRIGGER outlets_are_the_merchants BEFORE INSERT OR UPDATE OF outlets ON s
     FOR EACH ROW EXECUTE FUNCTION signer.outlets_are_the_merchants();
 
 -- What was registered before is where the log begins.
+SET LOCAL timezone = 'UTC';
 SELECT signer.log_action('registry.adopt', 'merchant ' || nif, nif, NULL, signer.registry_members(to_jsonb(m)))
   FROM signer.merchant m ORDER BY created_at, nif;
 SELECT signer.log_action('registry.adopt', 'outlet ' || id, merchant_nif, NULL, signer.registry_members(to_jsonb(o)))
