@@ -26,7 +26,7 @@ class ShardLock:
 
     def __init__(self, dsn: str, shard: int) -> None:
         self._dsn = dsn
-        self._shard = shard
+        self.shard = shard
         self._connection: psycopg.AsyncConnection | None = None
         self._taking = asyncio.Lock()
         self.generation: int | None = None
@@ -50,17 +50,17 @@ class ShardLock:
             return generation
 
     async def _take(self, connection: psycopg.AsyncConnection) -> int:
-        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK + self._shard])).fetchone()
+        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK + self.shard])).fetchone()
         if row != (True,):
             raise SecondSigner("another signer is running on this shard of the database")
         # Waits for the row lock of an append that is still under way.
         cursor = await connection.execute(
             "UPDATE signer.shard SET generation = generation + 1, taken_at = now() WHERE id = %s RETURNING generation",
-            [self._shard],
+            [self.shard],
         )
         row = await cursor.fetchone()
         if row is None:
-            raise LookupError(f"there is no shard {self._shard}")
+            raise LookupError(f"there is no shard {self.shard}")
         return row[0]
 
     def required_generation(self) -> int:

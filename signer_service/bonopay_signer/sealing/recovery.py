@@ -74,8 +74,8 @@ class Recovery:
 
     async def _work_through(self) -> None:
         async with self._pool.connection() as connection:
-            sealed = await submissions.due(connection, _SEALED, _OF_ONE_OUTLET)
-            left_behind = await submissions.due(connection, _LEFT_BEHIND, per_outlet=1)
+            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET)
+            left_behind = await submissions.due(connection, self._lock.shard, _LEFT_BEHIND, per_outlet=1)
         for row in sealed:
             if self._settlement.running < _SETTLING:
                 await self._resume(row)

@@ -136,15 +136,19 @@ async def of_outlet(connection: psycopg.AsyncConnection, outlet_id: str, states:
 
 
 async def due(
-    connection: psycopg.AsyncConnection, states: tuple[State, ...], per_outlet: int, limit: int = 200
+    connection: psycopg.AsyncConnection, shard: int, states: tuple[State, ...], per_outlet: int, limit: int = 200
 ) -> list[Submission]:
-    """What waits for its next attempt: the oldest of every outlet, then the second oldest of every outlet, …"""
+    """What waits for its next attempt: the oldest of every outlet, then the second oldest of every outlet, …
+
+    Of one shard's merchants: the others' chains are not this process's to continue.
+    """
     where = (
         "JOIN (SELECT id, row_number() OVER (PARTITION BY outlet_id ORDER BY next_attempt_at, id) AS rank "
-        "FROM signer.submission WHERE state = ANY(%s) AND next_attempt_at <= now()) AS waiting USING (id) "
+        "FROM signer.submission JOIN signer.merchant ON nif = merchant_nif "
+        "WHERE shard = %s AND state = ANY(%s) AND next_attempt_at <= now()) AS waiting USING (id) "
         "WHERE rank <= %s ORDER BY rank, next_attempt_at LIMIT %s"
     )
-    return await _select(connection, where, [list(states), per_outlet, limit])
+    return await _select(connection, where, [shard, list(states), per_outlet, limit])
 
 
 async def counts(connection: psycopg.AsyncConnection, outlet_id: str) -> dict[str, int]:
