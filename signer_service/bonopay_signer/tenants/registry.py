@@ -91,7 +91,7 @@ class Registry:
         return await self._find("outlet", self._outlets, outlet_id, lambda c: find_outlet(c, outlet_id))
 
     async def rate(self, currency: str, day: date) -> Decimal | None:
-        """The reference rate of a day, CDF for one unit (SFE §1.30); None when none was recorded."""
+        """The reference rate in force on a day, CDF for one unit (SFE §1.30); None when there is none."""
         return await self._find("currency_rate", self._rates, (currency, day), lambda c: find_rate(c, currency, day))
 
     async def _find(

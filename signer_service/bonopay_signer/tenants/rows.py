@@ -33,7 +33,7 @@ SELECT k.prefix, k.merchant_nif, k.secret_hash, k.outlets, k.operations, k.expir
   FROM signer.api_key k JOIN signer.merchant m ON m.nif = k.merchant_nif
  WHERE k.prefix = %s
 """
-_RATE = "SELECT rate FROM signer.currency_rate WHERE currency = %s AND valid_on = %s"
+_RATE = "SELECT rate FROM signer.currency_rate WHERE currency = %s AND valid_on <= %s ORDER BY valid_on DESC LIMIT 1"
 
 
 class User(NamedTuple):
@@ -109,6 +109,6 @@ async def find_api_key(connection: psycopg.AsyncConnection, prefix: str) -> ApiK
 
 
 async def find_rate(connection: psycopg.AsyncConnection, currency: str, day: date) -> Decimal | None:
-    """The reference rate of a day, CDF for one unit; None when none was recorded."""
+    """The reference rate in force on a day, CDF for one unit: the latest not after it. None when there is none."""
     row = await (await connection.execute(_RATE, [currency, day])).fetchone()
     return row[0] if row else None
