@@ -29,6 +29,7 @@ class Waiting:
     def fail(self, error: Exception) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+            self.done.exception()  # retrieved: who waited for it may be gone
 
 
 class FairQueue:

@@ -8,7 +8,10 @@ effect, the effect fails without or despite having happened, or the process stan
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -97,6 +100,9 @@ class Effects:
         self.tasks: set[asyncio.Task] = set()
         self.connections: list[psycopg.AsyncConnection] = []
         self.late: list[Late] = []
+        self.deliver: Callable[[Late], Awaitable[None]] | None = None
+        self.threads = ThreadPoolExecutor(max_workers=2)
+        self.clock_offset = timedelta(0)
 
     def begin(self, name: str) -> Fault | None:
         """The fault to act on once the effect's nature is known. Raises Crash."""
@@ -120,6 +126,15 @@ class Effects:
         self._loop.call_soon_threadsafe(self.over.set)
         raise Crash(name)
 
+    async def another_generation_began(self) -> None:
+        """The moment at which what was held back does the most harm."""
+        token = current.set(None)
+        try:
+            while self.late and self.deliver is not None:
+                await self.deliver(self.late.pop())
+        finally:
+            current.reset(token)
+
     async def stall(self) -> None:
         """Until the world lets the process go on; Crash if it was killed meanwhile."""
         self.stalled.set()
@@ -130,6 +145,18 @@ class Effects:
 
 current: ContextVar[Effects | None] = ContextVar("effects", default=None)
 """The process that the running code belongs to; None: the world itself."""
+
+
+class ThreadsOfProcesses(ThreadPoolExecutor):
+    """A loop's default executor that gives each process its own threads, so that they end with it."""
+
+    def submit(self, function, /, *arguments, **options):
+        effects = current.get()
+        return (
+            effects.threads.submit(function, *arguments, **options)
+            if effects
+            else super().submit(function, *arguments, **options)
+        )
 
 
 def owning_tasks(loop: asyncio.AbstractEventLoop, coroutine, **options) -> asyncio.Task:

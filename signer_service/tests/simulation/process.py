@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,13 +86,10 @@ class Process:
         plan: Plan,
         patience: float = PATIENCE,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        self.effects = Effects(plan, loop)
+        self.effects = Effects(plan, asyncio.get_running_loop())
         self._folder = folder
         self._context = contextvars.copy_context()
         self._context.run(current.set, self.effects)
-        self._threads = ThreadPoolExecutor(max_workers=2)
-        loop.set_default_executor(self._threads)
         self._lock = ShardLock(dsn, shard)
         self._heads = HeadStore(folder, shard)
         queue = FairQueue(100, 1000)
@@ -161,7 +157,7 @@ class Process:
                 task.cancel()
             await asyncio.wait(tasks, timeout=5)
             tasks = {task for task in self.effects.tasks if not task.done()}
-        self._threads.shutdown(wait=True)
+        self.effects.threads.shutdown(wait=True)
         self._heads.close()
         for connection in self.effects.connections:
             await connection.close()

@@ -33,6 +33,8 @@ async def execute(cursor: psycopg.AsyncCursor, query: Any, params: Any = None, *
     if fault in (Fault.ERROR_BEFORE, Fault.LATE):
         await _cut(cursor.connection)
     result = await _execute(cursor, query, params, **options)
+    if name == "UPDATE shard":
+        await effects.another_generation_began()
     effects.end(name, fault)
     if fault is Fault.ERROR_AFTER:
         await _cut(cursor.connection)
