@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from bonopay_signer.commands.options import CommandFailed, Commands, add, group
+from bonopay_signer.commands.options import CommandFailed, Commands, add, as_json, group
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.hsm.signers import Signers
-from bonopay_signer.ledger import epochs, reader, rollback, store
+from bonopay_signer.ledger import epochs, rollback, store
 from bonopay_signer.ledger.batch import ClockBehind
 from bonopay_signer.ledger.epochs import Lost
 from bonopay_signer.ledger.headstore import HeadStore, Known
@@ -22,8 +22,7 @@ from bonopay_signer.settings import Settings, token_address
 
 def register(commands: Commands) -> None:
     heads = group(commands, "head-store", "where the chains ended, outside of the database")
-    show = add(heads, "show", _show, "what the head store knows")
-    show.add_argument("--json", action="store_true")
+    as_json(add(heads, "show", _show, "what the head store knows"))
     add(heads, "adopt", _adopt, "begin a head store for a ledger that has entries already; verify it first")
     epoch = group(commands, "epoch", "a new epoch after a restore that lost answered entries")
     opening = add(epoch, "open", _open, "go on sealing after the last entries that the head store knows")
@@ -119,7 +118,7 @@ async def _opened(
     assert shard.generation == generation
     signers = _signers(settings)
     try:
-        await reader.publish_key(connection, await signers.start())
+        await signers.start()
         await epochs.open_epoch(connection, shard, lost, known, signers, reason, settings.public_url)
     finally:
         signers.close()

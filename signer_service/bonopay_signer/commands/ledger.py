@@ -1,6 +1,7 @@
 """``verify``: is the ledger what it was sealed as? ``export``: a copy that others can ask the same."""
 
 import argparse
+import asyncio
 import json
 import sys
 import time
@@ -10,11 +11,12 @@ import psycopg
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from bonopay_signer.commands.options import Commands, add, moment
+from bonopay_signer.commands.options import Commands, add, as_json, moment
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger.exporting import Excerpt, export
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
 from bonopay_signer.ledger.verify.database import snapshot
+from bonopay_signer.ledger.verify.log import verify_logs
 from bonopay_signer.ledger.verify.outcome import Outcome
 from bonopay_signer.ledger.verify.run import verify_database, verify_file
 from bonopay_signer.logs import redact
@@ -32,7 +34,7 @@ def register(commands: Commands) -> None:
         "verify the whole ledger; exit 1 if anything does not hold, 2 if it could not be checked",
     )
     verify.add_argument("--outlet", action="append", help="only this outlet (repeatable)")
-    verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    as_json(verify)
     verify.add_argument("--file", type=Path, help="an exported copy instead of the database")
     verify.add_argument(
         "--trust",
@@ -68,9 +70,11 @@ def _outcome(arguments: argparse.Namespace, settings: Settings) -> Outcome:
         if arguments.file:
             return verify_file(arguments.file, trusted, meter.show)
         head_store = HeadStore(settings.head_store, settings.shard) if settings.head_store else None
-        return verify_database(
-            settings.service_dsn(), settings.authority, arguments.outlet, trusted, head_store, meter.show
-        )
+        dsn = settings.service_dsn()
+        outcome = verify_database(dsn, settings.authority, arguments.outlet, trusted, head_store, meter.show)
+    if not arguments.outlet:
+        asyncio.run(verify_logs(dsn, settings.authority, outcome))
+    return outcome
 
 
 def _key_id(pem: Path) -> str:

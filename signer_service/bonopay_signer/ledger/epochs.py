@@ -7,82 +7,21 @@ missing, and its fiscal numbers carry the next epoch.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Protocol
 
 import msgspec
 import psycopg
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from bonopay_signer.fiscal import canonical
-from bonopay_signer.fiscal.canonical import MAX_INTEGER
-from bonopay_signer.fiscal.forms import Sha256Hex
-from bonopay_signer.fiscal.numbering import MAX_EPOCH, MAX_SEQUENCE
 from bonopay_signer.fiscal.statement import Statement, entry_hash
+from bonopay_signer.hsm.ecdsa import PublicKey
+from bonopay_signer.ledger import handover, reader
 from bonopay_signer.ledger.batch import seal_time
-from bonopay_signer.ledger.entries import EPOCH_OPENED, KEY_ROTATION, Head, now_ms, timestamp
+from bonopay_signer.ledger.entries import EPOCH_OPENED, Head, now_ms, timestamp
 from bonopay_signer.ledger.headstore import Known, KnownHead, known_heads
-from bonopay_signer.ledger.rotation import read_rotation
+from bonopay_signer.ledger.opening import ChainEnd, Opening, Place, read_opening
 from bonopay_signer.ledger.store import Shard
-from bonopay_signer.ledger.writer import Signs
-
-_Epoch = Annotated[int, Meta(ge=1, le=MAX_EPOCH)]
-
-
-class ChainEnd(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a chain ends; index and sequence 0 and 32 zero bytes for one without entries."""
-
-    epoch: _Epoch
-    index: Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
-    sequence: Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
-    entry_hash_hex: Sha256Hex = msgspec.field(name="entry_hash")
-
-    @property
-    def entry_hash(self) -> bytes:
-        return bytes.fromhex(self.entry_hash_hex)
-
-    @classmethod
-    def at(cls, head: Head | KnownHead) -> "ChainEnd":
-        return cls(head.epoch, head.index, head.sequence, head.entry_hash.hex())
-
-    def of(self, outlet_id: str) -> KnownHead:
-        return KnownHead(outlet_id, self.epoch, self.index, self.sequence, self.entry_hash)
-
-
-class Opening(Struct, frozen=True, forbid_unknown_fields=True):
-    """The payload of an ``epoch_opened`` entry.
-
-    ``known`` is the end that was answered, by the head store; ``found`` the end that the restored database has;
-    ``log_epoch`` that of the shard's log from here on.
-    """
-
-    schema: Literal["bonopay.epoch_opened/1"]
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
-    log_epoch: _Epoch
-    known: ChainEnd
-    found: ChainEnd
-
-    def follows(self) -> "Place":
-        return Place(
-            max(self.known.epoch, self.found.epoch) + 1,
-            max(self.known.index, self.found.index) + 1,
-            max(self.known.sequence, self.found.sequence),
-        )
-
-
-class Place(Struct, frozen=True):
-    """What an opening entry has: its epoch and index, and the sequence after which the numbers go on."""
-
-    epoch: int
-    index: int
-    sequence: int
-
-
-def read_opening(payload: dict[str, Any]) -> Opening:
-    """Raises ValueError for what is no such payload."""
-    return msgspec.convert(payload, Opening)
-
-
-# --- opening
 
 
 class NotOpened(Exception):
@@ -94,6 +33,20 @@ class Lost(Struct, frozen=True):
 
     known: KnownHead
     found: Head
+
+
+class Signer(Protocol):
+    """What is needed of hsm.signers."""
+
+    authority: str
+
+    @property
+    def key_id(self) -> str: ...
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    async def sign(self, batch: Sequence[tuple[bytes, bytes]]) -> list[bytes]: ...
 
 
 async def lost_ends(connection: psycopg.AsyncConnection, known: Known, heads: Mapping[str, Head]) -> list[Lost]:
@@ -123,16 +76,17 @@ async def open_epoch(
     shard: Shard,
     lost: Sequence[Lost],
     known: Known,
-    signer: Signs,
+    signer: Signer,
     reason: str,
     public_url: str,
 ) -> None:
     """Append an ``epoch_opened`` entry to every chain of ``lost``, in one transaction.
 
-    ``connection`` is the owner's. Raises NotOpened, ClockBehind, HsmUnavailable, psycopg.Error.
+    ``connection`` is the owner's. Raises KeyNotInForce, ClockBehind, HsmUnavailable, psycopg.Error.
     """
-    for chain in lost:
-        await _refuse_other_key(connection, chain.found, signer.key_id)
+    # A rotation that was lost with the rest is made again: until then the chain's key is the former one.
+    await handover.refuse_other_key(connection, shard.id, signer.key_id)
+    await reader.publish_key(connection, signer.public_key)
     sealed_at = seal_time(now_ms(), shard.sealed_at)
     log_epoch = max(known.log_epoch, shard.log_epoch) + 1
     openings = [_planned(chain, reason, log_epoch, sealed_at, signer) for chain in lost]
@@ -144,7 +98,7 @@ async def open_epoch(
 
 
 def _planned(
-    chain: Lost, reason: str, log_epoch: int, sealed_at: datetime, signer: Signs
+    chain: Lost, reason: str, log_epoch: int, sealed_at: datetime, signer: Signer
 ) -> tuple[Place, bytes, bytes]:
     """The entry's place, its canonical statement and its canonical payload."""
     opening = Opening("bonopay.epoch_opened/1", reason, log_epoch, ChainEnd.at(chain.known), ChainEnd.at(chain.found))
@@ -195,24 +149,6 @@ async def _append(
     parameters += [[getattr(place, name) for place in places] for name in ("index", "epoch", "sequence")]
     parameters += [[statement for _, statement, _ in openings], [payload for _, _, payload in openings]]
     await connection.execute(_OPEN_EPOCH, [*parameters, previous, hashes, list(signatures), key_id])
-
-
-async def _refuse_other_key(connection: psycopg.AsyncConnection, head: Head, key_id: str) -> None:
-    """A chain's key only changes by a rotation: one that was lost with the rest is made again."""
-    cursor = await connection.execute(
-        "SELECT kind, key_id, payload FROM signer.entry WHERE outlet_id = %s AND index = %s AND sealed_at = %s",
-        [head.outlet_id, head.index, head.sealed_at],
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        return
-    kind, signed, payload = row
-    in_force = read_rotation(bytes(payload)).new_key_id if kind == KEY_ROTATION else signed
-    if in_force != key_id:
-        raise NotOpened(
-            f"the chain of {head.outlet_id} is signed with key {in_force}, the token's key is {key_id}: set "
-            "BONOPAY_SIGNER_KEY_LABEL to the former key, open the epoch, then rotate the key again"
-        )
 
 
 async def was_opened(connection: psycopg.AsyncConnection, known: Known, heads: Mapping[str, Head]) -> bool:

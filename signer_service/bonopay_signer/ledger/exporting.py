@@ -13,7 +13,6 @@ import psycopg
 from bonopay_signer.fiscal.numbering import parse_fiscal_number
 from bonopay_signer.fiscal.statement import Statement
 from bonopay_signer.ledger.entries import EPOCH_OPENED, KEY_ROTATION, now_ms, timestamp
-from bonopay_signer.ledger.epochs import read_opening
 from bonopay_signer.ledger.exportformat import (
     FORMAT,
     ChainEnd,
@@ -26,6 +25,7 @@ from bonopay_signer.ledger.exportformat import (
     Header,
     Sealer,
 )
+from bonopay_signer.ledger.opening import read_opening
 from bonopay_signer.ledger.rotation import read_rotation
 
 _PAGE = 500

@@ -11,10 +11,10 @@ from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.numbering import fiscal_number, parse_fiscal_number
 from bonopay_signer.fiscal.statement import ZERO_HASH, Statement
 from bonopay_signer.hsm.ecdsa import PublicKey
-from bonopay_signer.ledger import epochs
 from bonopay_signer.ledger.columns import exact
 from bonopay_signer.ledger.entries import CERTIFIED, EPOCH_OPENED, INVOICE, KEY_ROTATION, VERDICTS
 from bonopay_signer.ledger.headstore import KnownHead
+from bonopay_signer.ledger.opening import Opening, read_opening
 from bonopay_signer.ledger.rotation import RotationInvalid, read_rotation, verify_rotation
 from bonopay_signer.ledger.verify.credits import CreditJudge
 from bonopay_signer.ledger.verify.facts import Fact, Facts, SealedTwice
@@ -279,7 +279,7 @@ class Ledger:
 
     def _epoch(self, chain: Chain, entry: Checked, statement: Statement) -> None:
         try:
-            opening = epochs.read_opening(entry.facts or {})
+            opening = read_opening(entry.facts or {})
         except ValueError as error:
             raise Broken("content", f"the payload is no opening: {error}") from error
         found = (chain.epoch, chain.index, chain.sequence, chain.entry_hash)
@@ -298,7 +298,7 @@ class Ledger:
         if known is not None and known == opening.known.of(chain.outlet_id):
             del self._known[chain.outlet_id]
 
-    def _count_lost(self, chain: Chain, opening: epochs.Opening) -> None:
+    def _count_lost(self, chain: Chain, opening: Opening) -> None:
         follows = opening.follows()
         gap = Gap(
             *(chain.outlet_id, opening.known.epoch, chain.index + 1, opening.known.index),
