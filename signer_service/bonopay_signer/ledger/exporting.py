@@ -34,6 +34,9 @@ _LAST = """
 SELECT DISTINCT ON (outlet_id) outlet_id, kind, statement, payload, entry_hash FROM signer.entry
  WHERE {where} ORDER BY outlet_id, sealed_at DESC, index DESC
 """
+_CHECKPOINTS = """
+SELECT DISTINCT ON (shard, log_epoch) note FROM signer.checkpoint ORDER BY shard, log_epoch, size DESC
+"""
 
 
 class Excerpt:
@@ -143,6 +146,7 @@ def _header(connection: psycopg.Connection, authority: str, excerpt: Excerpt) ->
     keys = connection.execute(
         "SELECT key_id, public_der FROM signer.signing_key ORDER BY created_at, key_id"
     ).fetchall()
+    notes = connection.execute(_CHECKPOINTS).fetchall() if excerpt.scope.whole else []
     return Header(
         format=FORMAT,
         authority=authority,
@@ -152,7 +156,7 @@ def _header(connection: psycopg.Connection, authority: str, excerpt: Excerpt) ->
         shards=[ExportedShard(*shard) for shard in shards] if excerpt.scope.whole else [],
         keys=[ExportedKey(key_id, base64.b64encode(der).decode()) for key_id, der in keys],
         starts=_starts(connection, excerpt) if excerpt.since else [],
-        checkpoints=[],
+        checkpoints=[note for (note,) in notes],
     )
 
 

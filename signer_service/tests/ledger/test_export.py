@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,9 @@ from bonopay_signer.ledger.entries import now_ms
 from bonopay_signer.ledger.exporting import Excerpt, export
 from bonopay_signer.ledger.verify.database import snapshot
 from bonopay_signer.ledger.verify.run import verify_file
+from bonopay_signer.transparency.checkpoints import Checkpoint, origin_of
+from bonopay_signer.transparency.merkle import entry_leaf, root_of
+from bonopay_signer.transparency.notes import EcdsaVerifier, Signature, SignedNote
 
 from ..support.databases import throw_away_database
 from .ledgers import AUTHORITY, OUTLETS, Books, trade
@@ -195,3 +200,71 @@ def test_no_file_at_all_is_an_error_of_its_own() -> None:
     with pytest.raises(OSError):
         verify_file(Path(os.devnull).with_name("nothing-here"))
     assert verify_file(Path(os.devnull)).faults[0].subject == "line 1"
+
+
+def test_stand_alone_checker_needs_nothing_of_the_signer(whole: Path, books: Books, tmp_path: Path) -> None:
+    """Python's standard library and openssl: what docs/ledger.md tells a third party."""
+    checker = Path(__file__).with_name("check_export.py")
+    key = tmp_path / "key.pem"
+    key.write_text(books.signer.public_key.pem)
+    later = exported(books, tmp_path / "later", None, books.half, None)
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-I", "-S", str(checker), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    assert run(whole, key).stdout == "22 entries hold\n"
+    assert run(later).stdout == "11 entries hold\n"
+    changed = tmp_path / "changed"
+    changed.write_bytes(whole.read_bytes().replace(b"104400.00", b"104400.01", 1))
+    assert (run(changed).returncode, run(changed).stdout[:6]) == (1, "line 2")
+
+    def forge(number: int, value: dict) -> dict:
+        return {**value, "signature": "11" * 64} if number == 3 else value
+
+    changed.write_bytes(rewritten(whole, forge))
+    assert run(changed).stdout == "line 4: the signature does not verify\n"
+    changed.write_bytes(rewritten(whole, lambda number, value: None if number == 22 else value))
+    assert run(changed).stdout == "the file is not whole\n"
+
+
+def checkpoint(books: Books, size: int) -> str:
+    """The signed note over the first entries, as the signer publishes it."""
+    rows = books.rows("SELECT entry_hash, signature FROM signer.entry WHERE position < %s ORDER BY position", size)
+    origin = origin_of(AUTHORITY, 0, 1)
+    text = Checkpoint(origin, size, root_of([entry_leaf(*row) for row in rows])).text()
+    signature = asyncio.run(books.signer.sign_checkpoint(text.encode()))
+    key_id = EcdsaVerifier(origin, books.signer.public_key.der).key_id
+    return SignedNote(text, (Signature(origin, key_id, signature),)).encode()
+
+
+@pytest.mark.parametrize("size", [1, 11, 22])
+def test_checkpoint_in_the_file_is_compared_with_its_entries(whole: Path, books: Books, size: int) -> None:
+    def add(note: str):
+        return lambda number, value: {**value, "checkpoints": [note]} if number == 0 else value
+
+    note = checkpoint(books, size)
+    assert _verified(whole, rewritten(whole, add(note))).is_good
+    damaged = note.replace("\n22\n", "\n21\n").replace("\n11\n", "\n12\n").replace("\n1\n", "\n2\n")
+    (fault,) = _verified(whole, rewritten(whole, add(damaged))).faults
+    assert fault.check == "note"
+
+
+def test_file_cut_cleanly_is_named_by_its_checkpoint(whole: Path, books: Books) -> None:
+    """Entries, footer and header agree; only the signed note knows of more."""
+    note = checkpoint(books, 22)
+    lines = [json.loads(line) for line in whole.read_bytes().splitlines()]
+    last = json.loads(lines[22]["statement"])
+
+    def forge(number: int, value: dict) -> dict | None:
+        if number == 0:
+            shards = [{**value["shards"][0], "size": 21}]
+            return {**value, "checkpoints": [note], "entries": 21, "shards": shards}
+        if "ends" in value:
+            ends = [end for end in value["ends"] if end["outlet_id"] != last["outlet_id"]]
+            end = {"outlet_id": last["outlet_id"], "index": last["index"] - 1, "entry_hash": lines[22]["previous_hash"]}
+            return {**value, "entries": 21, "ends": [*ends, end]}
+        return None if number == 22 else value
+
+    (fault,) = _verified(whole, rewritten(whole, forge)).faults
+    assert (fault.check, fault.detail) == ("leaves", "there are fewer than the 22 entries signed")

@@ -17,7 +17,9 @@ from bonopay_signer.ledger.verify.database import (
 )
 from bonopay_signer.ledger.verify.exported import Damaged, FileSource, compare_ends
 from bonopay_signer.ledger.verify.facts import Facts
+from bonopay_signer.ledger.verify.log import Notes
 from bonopay_signer.ledger.verify.outcome import Outcome
+from bonopay_signer.ledger.verify.records import Checked
 from bonopay_signer.ledger.verify.stream import Decode, Raw, checked
 
 Progress = Callable[[int, int], None]
@@ -84,13 +86,14 @@ def verify_file(
     with closing(source), closing(Facts()) as facts:
         keys, outcome.faults = source.keys()
         ledger = Ledger(source.scope(trusted), keys, facts, CreditJudge(facts, source.payload))
+        notes = Notes(source.header.checkpoints, source.header.authority, keys)
         try:
-            follow(ledger, source.pages(), source.decode, source.total, progress)
+            follow(ledger, source.pages(), source.decode, source.total, progress, notes.add)
         except Damaged as damaged:
             outcome.faults.append(damaged.fault)
         ends = list(compare_ends(source, ledger))
         ledger.finish(outcome)
-        outcome.faults += [*source.faults, *ends]
+        outcome.faults += [*source.faults, *ends, *notes.faults()]
     outcome.notes += notes_of(ledger)
     if trusted is None:
         outcome.notes.append("the keys are the file's own: compare them with keys you had before, or give --trust")
@@ -99,11 +102,19 @@ def verify_file(
     return outcome
 
 
-def follow(ledger: Ledger, pages: Iterable[list[Raw]], decode: Decode, total: int, progress: Progress) -> None:
+def follow(
+    ledger: Ledger,
+    pages: Iterable[list[Raw]],
+    decode: Decode,
+    total: int,
+    progress: Progress,
+    also: Callable[[Checked], None] = lambda entry: None,
+) -> None:
     """Send every page through the processes and the ledger."""
     for page in checked(pages, decode, ledger.keys, processes_for(total)):
         for entry in page:
             ledger.add(entry)
+            also(entry)
         progress(ledger.entries, total)
 
 
