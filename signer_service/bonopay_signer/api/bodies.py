@@ -11,20 +11,20 @@ from bonopay_signer.api.problems import Problem
 BODY_LIMIT = 1024 * 1024
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
     """The whole body.
 
-    Raises Problem ``too_large`` above 1 MiB, as soon as that is known, and ``payload_malformed`` when the client leaves
-    before its end.
+    Raises Problem ``too_large`` above ``limit`` bytes, as soon as that is known, and ``payload_malformed`` when the
+    client leaves before its end.
     """
     declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > BODY_LIMIT:
+    if declared.isdecimal() and int(declared) > limit:
         raise Problem("too_large")
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > BODY_LIMIT:
+            if len(body) > limit:
                 raise Problem("too_large")
     except ClientDisconnect as error:
         raise Problem("payload_malformed", "the client left before the end of the body") from error

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-RETRY_AFTER_SECONDS = 5
+RETRY_AFTER = {503: 5}
+"""Seconds after which a client may try again, by the status that says so."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,15 @@ _ALL = (
         "Malformed payload",
         "Le document ne suit pas le schéma. Corriger les points indiqués et le renvoyer.",
         "The document does not follow the schema. Correct the findings and send it again.",
+    ),
+    ProblemType(
+        "parameter_invalid",
+        400,
+        False,
+        "Invalid parameter",
+        "Un paramètre de l'adresse manque ou n'est pas valable. Le corriger selon les points indiqués et "
+        "/openapi.json.",
+        "A parameter of the address is missing or invalid. Correct it as the findings and /openapi.json say.",
     ),
     ProblemType(
         "unauthorized",
@@ -71,8 +81,8 @@ _ALL = (
         413,
         False,
         "Payload too large",
-        "Le document dépasse 1 Mio. Le répartir sur plusieurs factures.",
-        "The document is above 1 MiB. Split it into several invoices.",
+        "La requête dépasse la taille admise : 1 Mio par facture, 8 Mio par lot. La répartir sur plusieurs envois.",
+        "The request is above the size allowed: 1 MiB an invoice, 8 MiB a batch. Split it over several requests.",
     ),
     ProblemType(
         "payload_invalid",
@@ -159,14 +169,6 @@ _ALL = (
         "doit restaurer la dernière copie ou ouvrir une nouvelle époque.",
         "The ledger lacks invoices that were answered (an older copy was restored); nothing is sealed. The operator "
         "must restore the newest copy or open a new epoch.",
-    ),
-    ProblemType(
-        "parameter_invalid",
-        400,
-        False,
-        "Invalid parameter",
-        "Un paramètre de l'adresse manque ou n'est pas valable. Le corriger selon /openapi.json.",
-        "A parameter of the address is missing or invalid. Correct it as /openapi.json says.",
     ),
     ProblemType(
         "checkpoint_malformed",

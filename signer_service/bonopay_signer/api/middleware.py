@@ -1,15 +1,19 @@
-"""A request id on every answer, and one log line per request: route template, never a query or a header.
+"""A request id on every answer, and one log line per request: route template, never a path, a query or a header.
 
 The outermost layer, so that the answer to a defect and its traceback carry the request id too.
 """
 
+import os
 import re
 import time
-import uuid
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bonopay_signer import logs
+
+PROBLEM = "bonopay.problem"
+"""Member of the scope: the code of the problem that was answered, for the log."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -34,12 +38,14 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                present = {name for name, _ in message["headers"]}
-                added = [(name, value) for name, value in _SECURITY_HEADERS if name not in present]
-                message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id)]
+                headers = message["headers"]
+                present = {name for name, _ in headers}
+                added = [header for header in _SECURITY_HEADERS if header[0] not in present]
+                message["headers"] = [*headers, *added, (b"x-request-id", request_id)]
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        # The server runs every request in a context of its own: what is set here ends with it.
+        logs.request_id.set(request_id.decode())
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_headers)
@@ -47,13 +53,11 @@ class RequestLog:
             # Starlette has answered 500 and raises on for the server's log, which would not know the request.
             _logger.exception("defect")
         finally:
-            route = scope.get("route")
-            path = getattr(route, "path", "(no route)")
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
-            _logger.info("request", method=scope["method"], route=path, status=status, ms=elapsed)
-            structlog.contextvars.unbind_contextvars("request_id")
+            route = getattr(scope.get("route"), "path", "(no route)")
+            elapsed = (time.perf_counter() - started) * 1000
+            logs.request_line(scope["method"], route, status, scope.get(PROBLEM), elapsed)
 
 
 def _request_id(scope: Scope) -> bytes:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex().encode()

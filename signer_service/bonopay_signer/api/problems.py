@@ -1,5 +1,6 @@
 """Problem details (RFC 9457): what every refusal looks like, and which exception becomes which."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bonopay_signer.api.catalogue import PROBLEMS, RETRY_AFTER_SECONDS
+from bonopay_signer.api.catalogue import PROBLEMS, RETRY_AFTER
+from bonopay_signer.api.middleware import PROBLEM
 from bonopay_signer.db.instance import LockLost, SecondSigner
 from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.journal import JournalUnavailable
@@ -51,21 +53,26 @@ class ProblemDetails(Struct, frozen=True, omit_defaults=True):
 class Problem(Exception):
     """To be raised by a route that refuses."""
 
-    def __init__(self, code: str, detail: str = "", headers: dict[str, str] | None = None, **members: Any) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        headers: dict[str, str] | None = None,
+        findings: Iterable[Finding] = (),
+        **members: Any,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.findings = tuple(findings)
         self.members = members
 
 
-def too_large() -> Response:
-    return problem_response(Problem("too_large"))
-
-
-def problem_response(problem: Problem) -> Response:
+def details_of(problem: Problem) -> ProblemDetails:
+    """The body of a problem's answer."""
     kind = PROBLEMS[problem.code]
-    details = ProblemDetails(
+    return ProblemDetails(
         type=f"urn:bonopay:problem:{kind.code}",
         title=kind.title,
         status=kind.status,
@@ -73,19 +80,24 @@ def problem_response(problem: Problem) -> Response:
         detail=problem.detail or kind.en,
         message=Message(kind.fr, kind.en),
         retryable=kind.retryable,
-        findings=list(problem.members.pop("findings", ())),
+        findings=list(problem.findings),
         **problem.members,
     )
-    response = Response(msgspec.json.encode(details), kind.status, media_type=MEDIA_TYPE)
-    if kind.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+
+
+def problem_response(problem: Problem) -> Response:
+    kind = PROBLEMS[problem.code]
+    response = Response(msgspec.json.encode(details_of(problem)), kind.status, media_type=MEDIA_TYPE)
+    if kind.status in RETRY_AFTER:
+        response.headers["Retry-After"] = str(RETRY_AFTER[kind.status])
     if kind.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     response.headers.update(problem.headers)
     return response
 
 
-def _as_problem(error: Exception) -> Problem:
+def as_problem(error: Exception) -> Problem:
+    """The problem that an expected exception is answered with."""
     match error:
         case Problem():
             return error
@@ -120,13 +132,20 @@ def _unavailable(error: Exception) -> Problem:
     return Problem("ledger_unavailable")
 
 
-async def _handle(_request: Request, error: Exception) -> Response:
-    return problem_response(_as_problem(error))
+def answer_to(request: Request, error: Exception) -> Response:
+    """The answer to a request that an expected exception ended; its code goes to the request's log."""
+    problem = as_problem(error)
+    request.scope[PROBLEM] = problem.code
+    return problem_response(problem)
 
 
-async def _handle_http(_request: Request, error: Exception) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
+    return answer_to(request, error)
+
+
+async def _handle_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    response = problem_response(Problem("method_not_allowed" if status == 405 else "not_found"))
+    response = answer_to(request, Problem("method_not_allowed" if status == 405 else "not_found"))
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
@@ -136,7 +155,7 @@ async def _handle_defect(_request: Request, _error: Exception) -> Response:
     return problem_response(Problem("internal_error"))
 
 
-_EXPECTED = (
+EXPECTED = (
     Problem,
     PayloadMalformed,
     Invalid,
@@ -158,7 +177,7 @@ _EXPECTED = (
 )
 
 HANDLERS: dict[Any, Any] = {
-    **dict.fromkeys(_EXPECTED, _handle),
+    **dict.fromkeys(EXPECTED, _handle),
     HTTPException: _handle_http,
     Exception: _handle_defect,
 }

@@ -1,7 +1,9 @@
 """``serve``: start the service, answer requests until told to stop, let documents on their way arrive."""
 
 import asyncio
+import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +13,11 @@ import uvloop
 from bonopay_signer import logs
 from bonopay_signer.api.app import make_app
 from bonopay_signer.api.connections import BoundedHttp
+from bonopay_signer.api.operator import by_port, make_operator_app
 from bonopay_signer.api.service import Service
 from bonopay_signer.settings import Settings
+
+_logger = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -38,10 +43,12 @@ async def _serve(settings: Settings) -> None:
     service = Service(settings)
     try:
         await service.start()
+        app, listeners = make_app(service), [_bound(settings.host, settings.port, "")]
+        if settings.metrics_port is not None:
+            listeners.append(_bound(settings.metrics_host, settings.metrics_port, "METRICS_"))
+            app = by_port(app, settings.metrics_port, make_operator_app(service))
         config = uvicorn.Config(
-            make_app(service),
-            host=settings.host,
-            port=settings.port,
+            app,
             http=BoundedHttp,
             ws="none",
             log_config=None,
@@ -50,10 +57,18 @@ async def _serve(settings: Settings) -> None:
             lifespan="off",
             timeout_graceful_shutdown=int(settings.shutdown_grace),
         )
-        try:
-            await _Server(config).serve()
-        except SystemExit as error:
-            where = f"{settings.host}:{settings.port}"
-            raise OSError(f"cannot listen on {where} (see above); change BONOPAY_SIGNER_HOST or _PORT") from error
+        await _Server(config).serve(listeners)
     finally:
         await service.stop()
+
+
+def _bound(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket. Raises OSError that names the setting."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        names = f"BONOPAY_SIGNER_{setting}HOST or BONOPAY_SIGNER_{setting}PORT"
+        raise OSError(f"cannot listen on {host}:{port} ({error.strerror or error}); change {names}") from error
+    _logger.info("listening on %s:%d", *listener.getsockname()[:2])
+    return listener

@@ -7,6 +7,10 @@ import httpx
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from bonopay_signer import metrics
+from bonopay_signer.api import gauges
+from bonopay_signer.api.cursors import Cursors
+from bonopay_signer.api.readiness import ReadinessCheck
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.migrate import MigrationError, refuse_other_version
 from bonopay_signer.db.pool import TenantPool, make_pool
@@ -70,12 +74,13 @@ class Service:
         self.device_of = emcf_devices(self._client, box, Journal(self.pool))
         turns = Turns()
         heads = HeadStore(settings.head_store_folder(), settings.shard)
+        self._queue = FairQueue(settings.queue_per_outlet, settings.queue_total)
         self.writer = LedgerWriter(
             dsn,
             self.lock,
             self.signers,
             heads,
-            FairQueue(settings.queue_per_outlet, settings.queue_total),
+            self._queue,
             credits.judge,
             settings.public_url,
             settings.shard,
@@ -105,6 +110,10 @@ class Service:
             self.pool, self.lock, self.device_of, settlement, tidying, turns, settings.recovery_interval
         )
         self._recovery_task: asyncio.Task[None] | None = None
+        self.cursors = Cursors(settings.secrets_key_text())
+        self.readiness = ReadinessCheck(
+            self.pool, self.lock, self.signers, self.writer, heads, self._queue, settings.shard
+        )
 
     async def start(self) -> None:
         """Raises ConnectionError, SecondSigner, MigrationError, UnsafeDatabase, HsmUnavailable, KeyNotInForce,
@@ -155,6 +164,14 @@ class Service:
         await self.tenants.close()
         await self.pool.close()
         self.signers.close()
+
+    async def measure(self) -> None:
+        """Refresh the gauges that are read when Prometheus asks."""
+        metrics.QUEUE_DOCUMENTS.set(len(self._queue))
+        metrics.QUEUE_LIMIT.set(self._queue.limit)
+        metrics.SIGNING_PROCESSES.set(self.signers.alive)
+        gauges.show_log(self.log.checkpointer.state())
+        await gauges.ask_database(self.pool)
 
     async def _refuse_other_schema(self) -> None:
         try:

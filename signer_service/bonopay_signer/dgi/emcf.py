@@ -5,13 +5,15 @@ the parent system (Benin e-MECeF v1.0); the DRC has published no catalogue.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 
+from bonopay_signer import metrics
 from bonopay_signer.dgi import mapping
 from bonopay_signer.dgi.device import (
     DeviceStatus,
@@ -23,7 +25,7 @@ from bonopay_signer.dgi.device import (
     UnknownOutcome,
     Unreachable,
 )
-from bonopay_signer.dgi.journal import Journal
+from bonopay_signer.dgi.journal import Exchange, Journal
 
 TOO_MANY_PENDING, ORIGINAL_NOT_CHECKABLE_NOW, UID_UNKNOWN, PROCESSING_ERROR = "1", "10", "20", "99"
 _INVOICE = "/api/invoice"
@@ -104,6 +106,11 @@ class EmcfDevice:
         url = self._base_url + path
         recorded_path = urlsplit(url).path
         exchange = await self._journal.request(self._outlet_id, fiscal_number, step, method, recorded_path, body)
+        with _counted(step):
+            return await self._send(exchange, url, body, as_object)
+
+    async def _send(self, exchange: Exchange, url: str, body: bytes, as_object: bool) -> Any:
+        step, method = exchange.step, exchange.method
         headers = {"Authorization": f"Bearer {self._token}"} | ({"Content-Type": "application/json"} if body else {})
         try:
             status, content = await self._exchange(method, url, body, headers)
@@ -129,6 +136,27 @@ class EmcfDevice:
                 if len(content) > _ANSWER_LIMIT:
                     raise httpx.RemoteProtocolError(f"an answer above {_ANSWER_LIMIT} bytes")
         return response.status_code, bytes(content)
+
+
+@contextmanager
+def _counted(step: str) -> Iterator[None]:
+    """Counts and times a request to the DGI, with what became of it."""
+    outcome = "failed"
+    try:
+        with metrics.timed(metrics.DGI_SECONDS.labels(step)):
+            yield
+        outcome = "answered"
+    except Refused:
+        outcome = "refused"
+        raise
+    except Unreachable:
+        outcome = "unreachable"
+        raise
+    except UnknownOutcome:
+        outcome = "unknown"
+        raise
+    finally:
+        metrics.DGI_CALLS.labels(step, outcome).inc()
 
 
 def _confirm_path(uid: str) -> str:

@@ -19,6 +19,7 @@ import msgspec
 from bonopay_signer.ledger.entries import Head
 
 JOURNAL_SIZE = 4 * 1024 * 1024
+_NEEDED_SPACE = 2 * JOURNAL_SIZE  # a new journal beside the old one, and the snapshot
 _HEADER = 8  # length and CRC-32 of a record, each 4 bytes, big endian
 
 
@@ -134,6 +135,26 @@ class HeadStore:
             raise HeadStoreError(f"the head store {self._folder} cannot be written: {error.strerror}") from error
         self._offset += len(data)
         self._known.absorb(mark)
+
+    def check(self) -> None:
+        """Whether the next snapshot can be written. Raises HeadStoreError: a read-only or full disk, a folder gone.
+
+        Records go to space that is there already, so without asking this a full disk would show 4 MiB too late.
+        """
+        probe = self._folder / f"shard-{self._shard}.probe"
+        try:
+            space = os.statvfs(self._folder)
+            handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                _write_all(handle, b"\0", 0)
+            finally:
+                os.close(handle)
+                probe.unlink()
+        except OSError as error:
+            raise HeadStoreError(f"the head store cannot be written: {error.strerror}") from error
+        free = space.f_bavail * space.f_frsize
+        if free < _NEEDED_SPACE:
+            raise HeadStoreError(f"the head store's disk has {free // 1024} KiB left, it needs {_NEEDED_SPACE // 1024}")
 
     def close(self) -> None:
         self._close_journal()

@@ -1,10 +1,12 @@
 """What waits for the writer: bounded, and fair between outlets, so that a flood of one merchant delays only itself."""
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bonopay_signer import logs
 from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import Entry
 
@@ -21,6 +23,8 @@ class Waiting:
     done: asyncio.Future[list[Entry]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     abandoned: bool = False
     delay: Exception | None = None  # why it could not be written so far
+    request_id: str | None = field(default_factory=logs.request_id.get)
+    arrived: float = field(default_factory=time.perf_counter)
 
     @property
     def outlet_id(self) -> str:
@@ -44,6 +48,11 @@ class FairQueue:
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def limit(self) -> int:
+        """How many may wait in all."""
+        return self._total
 
     def put(self, waiting: Waiting) -> None:
         """Raises QueueFull."""

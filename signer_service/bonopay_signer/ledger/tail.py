@@ -12,6 +12,7 @@ from datetime import datetime
 
 import psycopg
 
+from bonopay_signer import metrics
 from bonopay_signer.db.instance import LockLost, SecondSigner, ShardLock
 from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.ledger import rollback, store
@@ -88,6 +89,7 @@ class Tail:
         await rollback.refuse_lost_entries(connection, shard, self._head_store.known)
         await self._catch_up(shard, heads)
         self.heads, self._shard = heads, shard
+        metrics.LEDGER_ENTRIES.set(shard.size)
 
     async def know(self, outlets: Iterable[str]) -> None:
         """The heads also of outlets that were registered since ``load``."""
@@ -111,13 +113,17 @@ class Tail:
         # Until the statement has answered, nothing of this is certain: what comes next reads it anew.
         self._shard = None
         try:
-            await store.append(self.connection, before, entries, submissions, originals)
+            with metrics.timed(metrics.append):
+                await store.append(self.connection, before, entries, submissions, originals)
         except psycopg.Error as error:
             if not await self._was_committed(error, before, after):
                 raise
         self._shard = after
         self.heads |= plan.heads
-        await self._remember(after, plan)
+        metrics.BATCH_ENTRIES.observe(len(entries))
+        with metrics.timed(metrics.head_store):
+            await self._remember(after, plan)
+        metrics.LEDGER_ENTRIES.set(after.size)
         return entries
 
     async def _was_committed(self, error: psycopg.Error, before: Shard, after: Shard) -> bool:

@@ -13,12 +13,15 @@ leaves before it is durable twice, in the database and in the head store (ledger
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import psycopg
 
+from bonopay_signer import logs, metrics
 from bonopay_signer.db.instance import ShardLock
+from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger import store
 from bonopay_signer.ledger.batch import Draft, OutOfOrder, Planner, seal_time
 from bonopay_signer.ledger.entries import INVOICE, Entry, now_ms
@@ -29,6 +32,7 @@ from bonopay_signer.ledger.tail import Tail
 
 _logger = logging.getLogger(__name__)
 _SMALL = 4
+_NAMED_REQUESTS = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 A, B = TypeVar("A"), TypeVar("B")
@@ -104,9 +108,13 @@ class LedgerWriter:
             raise waiting.delay or LedgerUnavailable("the ledger is not written at the moment")
         return waiting.done.result()
 
+    def is_released(self, entry: Entry) -> bool:
+        """Whether others may be told of an entry: not while only the database has it."""
+        return self._tail.is_remembered(entry)
+
     def require_released(self, entry: Entry) -> None:
-        """Raises LedgerUnavailable while only the database has an entry of this shard: nobody may be told of it yet."""
-        if not self._tail.is_remembered(entry):
+        """Raises LedgerUnavailable for what is not released yet."""
+        if not self.is_released(entry):
             raise LedgerUnavailable(f"{entry.fiscal_number} is not in the head store yet")
 
     def check(self) -> None:
@@ -126,6 +134,7 @@ class LedgerWriter:
             batch = self._takeable(self._queue.take(self._batch_size))
             if not batch:
                 continue
+            _observe(batch)
             try:
                 await self._write(batch)
                 self._failure, pause = None, _FIRST_PAUSE
@@ -236,16 +245,22 @@ class LedgerWriter:
     async def _signed(self, planner: Planner) -> list[bytes]:
         if not planner.entries:
             return []
-        return await self._signers.sign([(entry.statement_bytes, entry.previous_hash) for entry in planner.entries])
+        pairs = [(entry.statement_bytes, entry.previous_hash) for entry in planner.entries]
+        with metrics.timed(metrics.sign):
+            try:
+                return await self._signers.sign(pairs)
+            except HsmUnavailable:
+                metrics.HSM_ERRORS.inc()
+                raise
 
     async def _refusals(self, batch: Sequence[Waiting]) -> dict[Waiting, Exception]:
         connection = self._tail.connection
         new = [(w, draft) for w in batch for draft in w.drafts if draft.kind == INVOICE]
         if not new:
             return {}
-        sealed = await store.sealed_documents(
-            connection, [(draft.merchant_nif, draft.document_id) for _, draft in new if draft.document_id]
-        )
+        documents = [(draft.merchant_nif, draft.document_id) for _, draft in new if draft.document_id]
+        with metrics.timed(metrics.look_up):
+            sealed = await store.sealed_documents(connection, documents)
         refused: dict[Waiting, Exception] = {}
         for waiting, draft in new:
             number = sealed.get((draft.merchant_nif, draft.document_id))
@@ -285,6 +300,15 @@ async def _both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
         if isinstance(result, BaseException):
             raise result
     return one, other  # type: ignore[return-value]
+
+
+def _observe(batch: Sequence[Waiting]) -> None:
+    """How long each has waited; and what is logged until the next batch is about these requests."""
+    now = time.perf_counter()
+    for waiting in batch:
+        metrics.queue.observe(now - waiting.arrived)
+    named_ones = [waiting.request_id for waiting in batch[:_NAMED_REQUESTS] if waiting.request_id]
+    logs.request_ids.set(named_ones)
 
 
 def _fail(batch: Sequence[Waiting], error: Exception) -> None:

@@ -1,6 +1,7 @@
 """The sealed answer (docs/contracts.md §5), derived from the ledger alone: a replay is the same bytes for ever."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import psycopg
 from msgspec import Struct
@@ -87,24 +88,24 @@ async def dgi_answer(connection: psycopg.AsyncConnection, entry: Entry) -> DgiAn
     """The DGI's verdict of an invoice from the ledger, or how its confirmation stands."""
     verdict = await reader.verdict(connection, entry.fiscal_number)
     outlet = await find_outlet(connection, entry.outlet_id)
-    mode = outlet.dgi_mode if outlet else INLINE
-    if verdict is None:
-        submission = await submissions.of_number(connection, entry.fiscal_number)
-        unknown = submission is None or submission.state is State.UNKNOWN
-        return _open(outlet, mode, "unknown" if unknown else "pending")
-    fields = verdict.payload_fields
-    if verdict.kind == CERTIFIED:
-        elements = {name: fields[name] for name in ("code", "counters", "time", "qr")}
-        return DgiAnswer(mode, "certified", nim=fields["nim"], isf=fields["isf"], error=None, **elements)
-    error = DgiError(fields["error"]["code"], fields["error"]["message"])
-    return DgiAnswer(mode, "rejected", None, fields["nim"], fields["isf"], None, None, None, error)
+    if verdict is not None:
+        return judged(outlet, verdict.kind, verdict.payload_fields)
+    submission = await submissions.of_number(connection, entry.fiscal_number)
+    return undecided(outlet, submission.state if submission else None)
 
 
-def pending(outlet: Outlet) -> DgiAnswer:
-    """Of an invoice that was sealed just now, before the DGI has seen it."""
-    return _open(outlet, outlet.dgi_mode, "pending")
+def judged(outlet: Outlet | None, kind: str, payload: Mapping[str, Any]) -> DgiAnswer:
+    """From the kind and payload of the verdict's entry."""
+    mode, nim, isf = outlet.dgi_mode if outlet else INLINE, payload["nim"], payload["isf"]
+    if kind == CERTIFIED:
+        elements = {name: payload[name] for name in ("code", "counters", "time", "qr")}
+        return DgiAnswer(mode, "certified", nim=nim, isf=isf, error=None, **elements)
+    error = DgiError(payload["error"]["code"], payload["error"]["message"])
+    return DgiAnswer(mode, "rejected", None, nim, isf, None, None, None, error)
 
 
-def _open(outlet: Outlet | None, mode: str, status: DgiStatus) -> DgiAnswer:
+def undecided(outlet: Outlet | None, state: State | str | None) -> DgiAnswer:
+    """While there is no verdict. ``state``: of the submission, None without one."""
+    status: DgiStatus = "unknown" if state in (None, State.UNKNOWN) else "pending"
     nim, isf = (outlet.nim, outlet.isf) if outlet else ("", "")
-    return DgiAnswer(mode, status, None, nim, isf, None, None, None, None)
+    return DgiAnswer(outlet.dgi_mode if outlet else INLINE, status, None, nim, isf, None, None, None, None)

@@ -5,11 +5,13 @@ answer, and the settlement brings the document to the DGI afterwards.
 """
 
 import asyncio
+import time
 from dataclasses import replace
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from bonopay_signer import metrics
 from bonopay_signer.db.pool import DATABASE_AWAY
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.fiscal import canonical
@@ -73,7 +75,10 @@ class Sealing:
 
     async def _seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Outcome:
         try:
-            findings = check(invoice) + await self._against_the_rate_of_the_day(invoice)
+            started = time.perf_counter()
+            findings = check(invoice)
+            metrics.judge.observe(time.perf_counter() - started)
+            findings += await self._against_the_rate_of_the_day(invoice)
             if findings:
                 # What was sealed stays sealed, also when the rules are others by now.
                 replay = await find_sealed(self._pool, self._writer, invoice, payload)

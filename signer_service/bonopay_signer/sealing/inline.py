@@ -6,7 +6,7 @@ seal is one commit: the entry, the head and the submission's state.
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
@@ -70,8 +70,8 @@ class InlineSealing:
         """
         replay = await find_sealed(self._pool, self._writer, invoice, payload)
         outcome = replay or await self._seal_in_turn(invoice, payload, outlet)
-        await self._settlement.wait(outcome.entry.fiscal_number, self._patience)
-        return outcome
+        verdict = await self._settlement.wait(outcome.entry.fiscal_number, self._patience)
+        return replace(outcome, verdict=verdict)
 
     async def drain(self) -> None:
         """Until no confirmation is running."""

@@ -15,8 +15,11 @@ from bonopay_signer.sealing.errors import Conflict
 
 @dataclass(frozen=True)
 class Outcome:
+    """``verdict``: the DGI's, when it came while the answer was waited for; None tells nothing."""
+
     entry: Entry
     replayed: bool
+    verdict: Entry | None = None
 
 
 async def find_sealed(

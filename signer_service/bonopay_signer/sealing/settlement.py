@@ -84,7 +84,7 @@ class Settlement:
         self._device_of = device_of
         self._turns = turns
         self._backoff_max = backoff_max
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[Entry | None]] = {}
 
     def start(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
         """Settle an invoice in a task of its own. ``ask_first``: after a crash or a silence."""
@@ -102,44 +102,53 @@ class Settlement:
     def is_running(self, fiscal_number: str) -> bool:
         return fiscal_number in self._running
 
-    async def wait(self, fiscal_number: str, timeout: float) -> None:
-        """Until no attempt for this invoice is running, at most ``timeout`` seconds."""
+    async def wait(self, fiscal_number: str, timeout: float) -> Entry | None:
+        """Until no attempt for this invoice is running, at most ``timeout`` seconds.
+
+        The verdict, when the attempt that was waited for chained it; None tells nothing.
+        """
         task = self._running.get(fiscal_number)
-        if task is not None:
-            await asyncio.wait([task], timeout=timeout)
+        if task is None:
+            return None
+        await asyncio.wait([task], timeout=timeout)
+        failed = not task.done() or task.cancelled() or task.exception() is not None
+        return None if failed else task.result()
 
     async def drain(self) -> None:
         """Until no attempt is running at all."""
         if self._running:
             await asyncio.wait(list(self._running.values()))
 
-    def _finished(self, number: str, task: asyncio.Task[None]) -> None:
+    def _finished(self, number: str, task: asyncio.Task[Entry | None]) -> None:
         self._running.pop(number, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             defect = None if isinstance(error, _OUTAGES) else error
             _logger.warning("settlement of %s stopped, recovery takes over: %s", number, error, exc_info=defect)
 
-    async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
+    async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> Entry | None:
+        """The verdict, if the first confirmation brought it."""
         self._writer.require_released(entry)  # the DGI is told of nothing that could still be lost
         try:
             sealed = Sealed(submission, entry, parse(entry.payload), outlet, self._device_of(outlet))
-            if ask_first or not await self._confirmed_at_once(sealed):
+            verdict = None if ask_first else await self._confirmed_at_once(sealed)
+            if verdict is None:
                 await self._resolve(sealed)
+            return verdict
         except (Unreachable, SecretsError) as error:
             await self._postpone(submission, error)
         except (DeviceError, UidTaken) as error:
             await self._postpone(submission, error, unknown=True)
+        return None
 
-    async def _confirmed_at_once(self, sealed: Sealed) -> bool:
+    async def _confirmed_at_once(self, sealed: Sealed) -> Entry | None:
         try:
-            await self._confirm(sealed, sealed.uid)
+            return await self._confirm(sealed, sealed.uid)
         except UnknownOutcome as error:
             await self._postpone(sealed.submission, error, unknown=True)
-            return False
-        return True
+            return None
 
-    async def _confirm(self, sealed: Sealed, uid: str) -> None:
+    async def _confirm(self, sealed: Sealed, uid: str) -> Entry:
         """Confirm and chain the verdict. Raises Unreachable, or UnknownOutcome: also for "unknown uid", which may mean
         that an earlier confirmation had its effect, and for a refusal that is not the DGI's own."""
         total, tax = Decimal(sealed.invoice.totals.total), Decimal(sealed.invoice.totals.tax)
@@ -150,9 +159,8 @@ class Settlement:
                 raise UnknownOutcome(f"the DGI no longer waits for {uid}") from refusal
             _believe_only_the_dgi(refusal)
             await cancel_quietly(sealed.device, sealed.number, uid)
-            await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
-        else:
-            await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
+            return await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
+        return await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
 
     async def _resolve(self, sealed: Sealed) -> None:
         if sealed.submission.uid is None:
@@ -192,7 +200,7 @@ class Settlement:
             return
         await self._confirm(sealed, pending.uid)
 
-    async def _append(self, sealed: Sealed, kind: str, payload: bytes) -> None:
+    async def _append(self, sealed: Sealed, kind: str, payload: bytes) -> Entry:
         totals = sealed.invoice.totals
         draft = Draft(
             outlet_id=sealed.entry.outlet_id,
@@ -207,7 +215,8 @@ class Settlement:
             payload=payload,
             submission=sealed.submission.id,
         )
-        await self._writer.append([draft])
+        (entry,) = await self._writer.append([draft])
+        return entry
 
     async def _postpone(self, submission: Submission, error: Exception, unknown: bool = False) -> None:
         delay = min(self._backoff_max, _FIRST_DELAY * 2 ** min(submission.attempts, 16))

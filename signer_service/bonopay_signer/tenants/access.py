@@ -35,6 +35,10 @@ class Access:
         self._usage.note(prefix)
         return stored
 
+    def charge(self, key: ApiKey, cost: int) -> None:
+        """What a request counts beyond its authentication, when its body tells. Raises Problem ``rate_limited``."""
+        self._limits.take_of_key(key, cost)
+
     async def outlet_to_seal(self, key: ApiKey, invoice: Invoice) -> Outlet:
         """The outlet of a payload. Raises Problem ``rate_limited``, or ``forbidden``: unknown and foreign outlets look
         the same; of the key's own outlets it is told what is wrong."""

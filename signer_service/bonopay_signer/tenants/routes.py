@@ -1,17 +1,22 @@
-"""``GET /api/v1/outlets/{outlet_id}``: what "Test connection" shows."""
+"""``GET /api/v1/outlets``: what a key covers. ``GET /api/v1/outlets/{outlet_id}``: what "Test connection" shows."""
 
 from typing import Literal
 
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from bonopay_signer.api import parameters
 from bonopay_signer.api.bodies import json_response
+from bonopay_signer.api.operations import OUTLET_ID, Answer, Operation, in_path
+from bonopay_signer.api.pages import Page
+from bonopay_signer.api.service import Service
 from bonopay_signer.dgi.device import Device, DeviceError
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
-from bonopay_signer.tenants.rows import Outlet
+from bonopay_signer.tenants.rows import Outlet, outlets_after
+
+DEFAULT_LIMIT, LARGEST_LIMIT = 100, 500
 
 
 class DgiState(Struct, frozen=True):
@@ -43,11 +48,46 @@ class OutletView(Struct, frozen=True):
     head: HeadPosition
 
 
+class OutletSummary(Struct, frozen=True):
+    """An outlet without its state at the DGI, which costs a request to it."""
+
+    outlet_id: str
+    name: str
+    address: str
+    nif: str
+    isf: str
+    nim: str
+    dgi_mode: Literal["inline", "deferred"]
+
+
+class OutletPage(Struct, frozen=True):
+    outlets: list[OutletSummary]
+    next_cursor: str | None
+
+
+async def list_outlets(request: Request) -> Response:
+    service: Service = request.app.state.service
+    key = await service.access.authenticate(request.headers.get("authorization"))
+    values = parameters.read(request, _LIST)
+    page = Page.of(service.cursors, values, ["outlets", key.merchant_nif], DEFAULT_LIMIT)
+    after = str(page.after[0]) if page.after else ""
+    async with service.tenants.connection(key.merchant_nif) as connection:
+        rows = await outlets_after(connection, key.merchant_nif, key.outlets, after, page.limit + 1)
+    outlets, following = page.cut(rows, lambda outlet: [outlet.id])
+    return json_response(OutletPage([_summary(outlet) for outlet in outlets], following))
+
+
+def _summary(outlet: Outlet) -> OutletSummary:
+    return OutletSummary(
+        outlet.id, outlet.name, outlet.address, outlet.merchant_nif, outlet.isf, outlet.nim, outlet.dgi_mode
+    )
+
+
 async def read_outlet(request: Request) -> Response:
-    service = request.app.state.service
+    service: Service = request.app.state.service
     key = await service.access.authenticate(request.headers.get("authorization"))
     outlet = await service.access.outlet_to_see(key, request.path_params["outlet_id"])
-    async with service.pool.connection() as connection:
+    async with service.tenants.connection(key.merchant_nif) as connection:
         head = await reader.read_head(connection, outlet.id)
         waiting = await submissions.counts(connection, outlet.id)
     if head is None:
@@ -81,4 +121,31 @@ async def _dgi_state(device: Device, outlet: Outlet, counts: dict[str, int]) -> 
     return DgiState(mode, state, detail, status.token_valid_until, waiting, unknown)
 
 
-ROUTES = [Route("/api/v1/outlets/{outlet_id}", read_outlet, methods=["GET"])]
+_LIST = (parameters.limit(LARGEST_LIMIT, DEFAULT_LIMIT), parameters.CURSOR)
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/v1/outlets",
+        list_outlets,
+        "listOutlets",
+        "outlets",
+        "The outlets that the key covers, by their ids",
+        (Answer(200, "A page; `next_cursor` is null on the last one", OutletPage),),
+        ("parameter_invalid",),
+        tuple(form.parameter for form in _LIST),
+        secured=True,
+    ),
+    Operation(
+        "GET",
+        "/api/v1/outlets/{outlet_id}",
+        read_outlet,
+        "readOutlet",
+        "outlets",
+        "An outlet, its DGI device and its head",
+        (Answer(200, "The outlet", OutletView),),
+        ("not_found", "dgi_unreachable"),
+        (in_path("outlet_id", OUTLET_ID),),
+        secured=True,
+    ),
+)

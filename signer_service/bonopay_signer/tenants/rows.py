@@ -15,7 +15,7 @@ from bonopay_signer.tenants.apikeys import ApiKey
 INLINE, DEFERRED = "inline", "deferred"
 ANY, REGISTERED = "any", "registered"
 _OUTLET_ID = re.compile(r"[A-Z0-9]{3,12}")
-_OUTLET = """
+_OUTLETS = """
 SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, o.isf, o.dgi_mode, o.dgi_url,
        o.dgi_token, o.revoked_at, o.terminal_policy, o.user_policy,
        (SELECT COALESCE(jsonb_object_agg(t.id, t.current), '{}')
@@ -25,7 +25,6 @@ SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, 
           FROM signer.operator u
          WHERE u.merchant_nif = o.merchant_nif AND (u.outlets IS NULL OR o.id = ANY (u.outlets))) AS users
   FROM signer.outlet o JOIN signer.merchant m ON m.nif = o.merchant_nif
- WHERE o.id = %s
 """
 _API_KEY = """
 SELECT k.prefix, k.merchant_nif, k.secret_hash, k.outlets, k.operations, k.expires_at,
@@ -98,8 +97,27 @@ async def find_outlet(connection: psycopg.AsyncConnection, outlet_id: str) -> Ou
     if not _OUTLET_ID.fullmatch(outlet_id):
         return None
     async with connection.cursor(row_factory=class_row(Outlet)) as cursor:
-        await cursor.execute(_OUTLET, [outlet_id])
+        await cursor.execute(f"{_OUTLETS} WHERE o.id = %s", [outlet_id])
         return await cursor.fetchone()
+
+
+async def find_outlets(connection: psycopg.AsyncConnection, outlet_ids: Sequence[str]) -> dict[str, Outlet]:
+    """Those of these outlets that the connection sees, by their ids."""
+    async with connection.cursor(row_factory=class_row(Outlet)) as cursor:
+        await cursor.execute(f"{_OUTLETS} WHERE o.id = ANY(%s)", [list(outlet_ids)])
+        return {outlet.id: outlet for outlet in await cursor.fetchall()}
+
+
+async def outlets_after(
+    connection: psycopg.AsyncConnection, merchant_nif: str, only: Sequence[str] | None, after: str, limit: int
+) -> list[Outlet]:
+    """A merchant's outlets by id, at most ``limit`` of those after ``after``; ``only`` restricts to these."""
+    restriction = "" if only is None else " AND o.id = ANY(%(only)s)"
+    query = f"{_OUTLETS} WHERE o.merchant_nif = %(nif)s AND o.id > %(after)s{restriction} ORDER BY o.id LIMIT %(limit)s"
+    values = {"nif": merchant_nif, "after": after, "only": None if only is None else list(only), "limit": limit}
+    async with connection.cursor(row_factory=class_row(Outlet)) as cursor:
+        await cursor.execute(query, values)
+        return await cursor.fetchall()
 
 
 async def find_api_key(connection: psycopg.AsyncConnection, prefix: str) -> ApiKey | None:

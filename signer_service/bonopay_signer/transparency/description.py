@@ -1,9 +1,9 @@
-"""The log's part of ``/openapi.json``."""
+"""The log's operations: the routes with what ``/openapi.json`` says of them."""
 
 from typing import Any
 
-from bonopay_signer.api.catalogue import PROBLEMS
-from bonopay_signer.api.problems import MEDIA_TYPE
+from bonopay_signer.api.operations import Answer, Body, Endpoint, Operation, Parameter, in_path, in_query
+from bonopay_signer.transparency import routes
 from bonopay_signer.transparency.notes import SIGNATURE_LIMIT
 from bonopay_signer.transparency.routes import (
     NOTE_TYPE,
@@ -15,139 +15,126 @@ from bonopay_signer.transparency.routes import (
     WitnessView,
 )
 
-TYPES = (LogView, InclusionProof, ConsistencyProof, WitnessView)
-
 _NOTE = {"type": "string", "examples": ["bonopay.bono-cd-demo/0/1\n3\n…\n\n— bonopay.bono-cd-demo/0/1 …\n"]}
 _SIZE = {"type": "integer", "minimum": 0}
 _NUMBER = {"type": "string", "examples": ["BONO-KIN001-01-000000001"]}
 _CODE = {"type": "string", "maxLength": 40, "examples": ["7K3M-9QXD-R2TA"]}
 _TILE = {"type": "string", "examples": ["0/000", "0/x001/067", "1/000.p/8"]}
+_EPOCH = in_query("epoch", {"type": "integer", "minimum": 1, "maximum": 99})
 
 
-def paths() -> dict[str, Any]:
-    epoch = _query("epoch", {"type": "integer", "minimum": 1, "maximum": 99})
-    return {
-        "/api/v1/log": {
-            "get": _operation(
-                "The open log of this signer", _json(LogView), [epoch], ("not_found", "parameter_invalid")
-            )
-        },
-        "/api/v1/log/checkpoint": {"get": _read_checkpoint(epoch)},
-        "/api/v1/log/tile/{tile}": {"get": _read_tile(epoch)},
-        "/api/v1/log/proof/inclusion": {"get": _include(epoch)},
-        "/api/v1/log/proof/consistency": {"get": _extend(epoch)},
-        "/api/v1/log/cosignatures": {"post": _add_cosignatures()},
-        "/api/v1/witness": {
-            "get": _operation("The witness of other logs", _json(WitnessView), [], ("not_found",)),
-        },
-        "/api/v1/witness/add-checkpoint": {"post": _add_checkpoint()},
-    }
+def _get(
+    path: str,
+    endpoint: Endpoint,
+    name: str,
+    summary: str,
+    answer: Answer,
+    problems: tuple[str, ...],
+    *parameters: Parameter,
+    description: str = "",
+) -> Operation:
+    problems = (*problems, "ledger_unavailable")
+    return Operation(
+        "GET", path, endpoint, name, "log", summary, (answer,), problems, parameters, description=description
+    )
 
 
-def _read_checkpoint(epoch: dict[str, Any]) -> dict[str, Any]:
-    witnesses = _query("witnesses", {"type": "integer", "minimum": 0, "maximum": SIGNATURE_LIMIT})
-    return _operation(
-        "The last checkpoint, or the last that so many witnesses cosigned (C2SP tlog-checkpoint)",
-        _content(NOTE_TYPE, _NOTE),
-        [witnesses, epoch],
+def _post(
+    path: str,
+    endpoint: Endpoint,
+    name: str,
+    summary: str,
+    body: dict[str, Any],
+    problems: tuple[str, ...],
+    *others: Answer,
+) -> Operation:
+    answers = (Answer(200, summary, _NOTE, NOTE_TYPE), *others)
+    problems = (*problems, "checkpoint_malformed", "checkpoint_untrusted", "not_found", "too_large")
+    sent = Body(body, "", NOTE_TYPE)
+    return Operation(
+        "POST", path, endpoint, name, "log", summary, answers, (*problems, "ledger_unavailable"), body=sent
+    )
+
+
+OPERATIONS = (
+    _get(
+        "/api/v1/log",
+        routes.describe_log,
+        "describeLog",
+        "The open log of this signer",
+        Answer(200, "The log", LogView),
         ("not_found", "parameter_invalid"),
-    )
-
-
-def _read_tile(epoch: dict[str, Any]) -> dict[str, Any]:
-    tile = {"name": "tile", "in": "path", "required": True, "schema": _TILE}
-    return _operation(
+        _EPOCH,
+    ),
+    _get(
+        "/api/v1/log/checkpoint",
+        routes.read_checkpoint,
+        "readCheckpoint",
+        "The last checkpoint, or the last that so many witnesses cosigned (C2SP tlog-checkpoint)",
+        Answer(200, "The note", _NOTE, NOTE_TYPE),
+        ("not_found", "parameter_invalid"),
+        in_query("witnesses", {"type": "integer", "minimum": 0, "maximum": SIGNATURE_LIMIT}),
+        _EPOCH,
+    ),
+    _get(
+        "/api/v1/log/tile/{tile:path}",
+        routes.read_tile,
+        "readTile",
         "A tile of the tree, `<L>/<N>[.p/<W>]` (C2SP tlog-tiles); the slashes are part of the path",
-        _content(TILE_TYPE, {"type": "string", "contentMediaType": TILE_TYPE}),
-        [tile, epoch],
+        Answer(200, "Hashes of 32 bytes", {"type": "string", "contentMediaType": TILE_TYPE}, TILE_TYPE),
         ("not_found", "parameter_invalid", "log_contradiction"),
-    )
-
-
-def _include(epoch: dict[str, Any]) -> dict[str, Any]:
-    parameters = [
-        _query("fiscal_number", _NUMBER),
-        _query("code", _CODE),
-        _query("position", _SIZE),
-        _query("size", _SIZE),
-        epoch,
-    ]
-    operation = _operation(
+        in_path("tile", _TILE),
+        _EPOCH,
+    ),
+    _get(
+        "/api/v1/log/proof/inclusion",
+        routes.include,
+        "proveInclusion",
         "Proof that an entry is in the log",
-        _json(InclusionProof),
-        parameters,
+        Answer(200, "The proof", InclusionProof),
         ("not_found", "parameter_invalid", "log_behind", "log_contradiction"),
-    )
-    words = (
-        "By fiscal number and short code, or by position; in the last checkpoint, or in the published one of `size`."
-    )
-    return operation | {"description": words}
-
-
-def _extend(epoch: dict[str, Any]) -> dict[str, Any]:
-    parameters = [_query("old", _SIZE) | {"required": True}, _query("new", _SIZE), epoch]
-    return _operation(
+        in_query("fiscal_number", _NUMBER),
+        in_query("code", _CODE),
+        in_query("position", _SIZE),
+        in_query("size", _SIZE),
+        _EPOCH,
+        description="By fiscal number and short code, or by position; in the last checkpoint, or in the published one "
+        "of `size`.",
+    ),
+    _get(
+        "/api/v1/log/proof/consistency",
+        routes.extend,
+        "proveConsistency",
         "Proof that a checkpoint's tree begins with the tree of an older size",
-        _json(ConsistencyProof),
-        parameters,
+        Answer(200, "The proof", ConsistencyProof),
         ("not_found", "parameter_invalid", "log_contradiction"),
-    )
-
-
-def _add_cosignatures() -> dict[str, Any]:
-    codes = ("checkpoint_malformed", "checkpoint_untrusted", "not_found", "checkpoint_forked", "too_large")
-    operation = _operation(
-        "Add the cosignatures of registered witnesses to a published checkpoint", _content(NOTE_TYPE, _NOTE), [], codes
-    )
-    return operation | {"requestBody": {"required": True, "content": {NOTE_TYPE: {"schema": _NOTE}}}}
-
-
-def _add_checkpoint() -> dict[str, Any]:
-    codes = ("checkpoint_malformed", "checkpoint_untrusted", "not_found", "proof_invalid", "clock_behind", "too_large")
-    operation = _operation(
-        "Cosign a checkpoint of a known log (C2SP tlog-witness)", _content(NOTE_TYPE, _NOTE), [], codes
-    )
-    conflict = {
-        "description": "The size that was cosigned last",
-        "content": {SIZE_TYPE: {"schema": {"type": "string"}}},
-    }
-    operation["responses"]["409"] = conflict
-    return operation | {"requestBody": {"required": True, "content": {NOTE_TYPE: {"schema": {"type": "string"}}}}}
-
-
-def _operation(
-    summary: str, content: dict[str, Any], parameters: list[dict[str, Any]], codes: tuple[str, ...]
-) -> dict[str, Any]:
-    responses = {"200": {"description": summary, "content": content}, **_problems(codes)}
-    return {"summary": summary, "tags": ["log"], "parameters": parameters, "responses": responses}
-
-
-def _problems(codes: tuple[str, ...]) -> dict[str, Any]:
-    by_status: dict[int, list[str]] = {}
-    for code in (*codes, "ledger_unavailable", "internal_error"):
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    return {str(status): _problem(status, names) for status, names in by_status.items()}
-
-
-def _problem(status: int, codes: list[str]) -> dict[str, Any]:
-    reference = {"$ref": "#/components/schemas/ProblemDetails"}
-    schema = {"allOf": [reference, {"properties": {"code": {"enum": codes}}}]}
-    answer: dict[str, Any] = {
-        "description": "\n\n".join(f"`{code}`: {PROBLEMS[code].en}" for code in codes),
-        "content": {MEDIA_TYPE: {"schema": schema}},
-    }
-    if status == 503:
-        answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "required": True}}
-    return answer
-
-
-def _json(kind: type) -> dict[str, Any]:
-    return _content("application/json", {"$ref": f"#/components/schemas/{kind.__name__}"})
-
-
-def _content(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {media_type: {"schema": schema}}
-
-
-def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema}
+        in_query("old", _SIZE, required=True),
+        in_query("new", _SIZE),
+        _EPOCH,
+    ),
+    _post(
+        "/api/v1/log/cosignatures",
+        routes.add_cosignatures,
+        "addCosignatures",
+        "Add the cosignatures of registered witnesses to a published checkpoint",
+        _NOTE,
+        ("checkpoint_forked",),
+    ),
+    _get(
+        "/api/v1/witness",
+        routes.describe_witness,
+        "describeWitness",
+        "The witness of other logs",
+        Answer(200, "The witness", WitnessView),
+        ("not_found",),
+    ),
+    _post(
+        "/api/v1/witness/add-checkpoint",
+        routes.add_checkpoint,
+        "addCheckpoint",
+        "Cosign a checkpoint of a known log (C2SP tlog-witness)",
+        {"type": "string"},
+        ("proof_invalid", "clock_behind"),
+        Answer(409, "The size that was cosigned last", {"type": "string"}, SIZE_TYPE),
+    ),
+)

@@ -13,7 +13,6 @@ from msgspec import Struct
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from bonopay_signer.api.bodies import json_response, read_body
 from bonopay_signer.api.problems import Problem
@@ -335,15 +334,3 @@ async def _told(stored: Awaitable[_Stored]) -> _Stored:
     except LogContradiction as error:
         _logger.error("the log contradicts itself", reason=str(error))
         raise Problem("log_contradiction") from error
-
-
-ROUTES = [
-    Route("/api/v1/log", describe_log, methods=["GET"]),
-    Route("/api/v1/log/checkpoint", read_checkpoint, methods=["GET"]),
-    Route("/api/v1/log/tile/{tile:path}", read_tile, methods=["GET"]),
-    Route("/api/v1/log/proof/inclusion", include, methods=["GET"]),
-    Route("/api/v1/log/proof/consistency", extend, methods=["GET"]),
-    Route("/api/v1/log/cosignatures", add_cosignatures, methods=["POST"]),
-    Route("/api/v1/witness", describe_witness, methods=["GET"]),
-    Route("/api/v1/witness/add-checkpoint", add_checkpoint, methods=["POST"]),
-]

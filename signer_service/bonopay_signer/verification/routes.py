@@ -5,9 +5,19 @@ from urllib.parse import urlencode
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from bonopay_signer.api.bodies import json_response
+from bonopay_signer.api.operations import (
+    FISCAL_NUMBER,
+    HTML,
+    Answer,
+    Endpoint,
+    Operation,
+    Parameter,
+    in_path,
+    in_query,
+    required_header,
+)
 from bonopay_signer.fiscal.numbering import parse_fiscal_number
 from bonopay_signer.ledger import reader
 from bonopay_signer.verification.checks import NOT_FOUND, Verification, verify_number, verify_qr
@@ -107,11 +117,56 @@ def _html(page: str, status: int) -> Response:
     return HTMLResponse(page, status, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
-ROUTES = [
-    Route("/api/v1/verify/qr/{base32}", verify_qr_json, methods=["GET"]),
-    Route("/api/v1/verify/{fiscal_number}", verify_number_json, methods=["GET"]),
-    Route("/verify", verify_form, methods=["GET"]),
-    Route("/verify/{fiscal_number}", verify_number_page, methods=["GET"]),
-    Route("/V/{base32}", verify_qr_page, methods=["GET"]),
-    Route("/.well-known/fiscal-keys.json", fiscal_keys, methods=["GET"]),
-]
+_BASE32 = in_path("base32", {"type": "string", "pattern": "^[A-Z2-7]+$", "maxLength": 2000})
+_NUMBER = in_path("fiscal_number", FISCAL_NUMBER)
+_CODE = in_query("code", {"type": "string", "maxLength": 40, "examples": ["7K3M-9QXD-R2TA"]}, "The short code.")
+_LANGUAGE = in_query("lang", {"type": "string", "enum": list(LANGUAGES)})
+
+
+def _page(path: str, endpoint: Endpoint, name: str, summary: str, *parameters: Parameter) -> Operation:
+    html = {"type": "string"}
+    answers = [Answer(200, "A page", html, HTML), Answer(404, "A page: no such invoice", html, HTML)]
+    if endpoint is verify_form:
+        answers.append(Answer(303, "To the result", headers={"Location": required_header({"type": "string"})}))
+    problems = ("ledger_unavailable",)
+    return Operation("GET", path, endpoint, name, "verification", summary, tuple(answers), problems, parameters)
+
+
+def _check(path: str, endpoint: Endpoint, name: str, summary: str, *parameters: Parameter) -> Operation:
+    answers = (Answer(200, "What was found", Verification),)
+    problems = ("ledger_unavailable",)
+    return Operation("GET", path, endpoint, name, "verification", summary, answers, problems, parameters)
+
+
+OPERATIONS = (
+    _check("/api/v1/verify/qr/{base32}", verify_qr_json, "verifyQr", "Verify by the content of the QR", _BASE32),
+    _check(
+        "/api/v1/verify/{fiscal_number}",
+        verify_number_json,
+        "verifyNumber",
+        "Verify by number and short code",
+        _NUMBER,
+        _CODE,
+    ),
+    _page(
+        "/verify",
+        verify_form,
+        "verifyForm",
+        "Form to type number and short code",
+        in_query("number", {"type": "string"}),
+        _CODE,
+        _LANGUAGE,
+    ),
+    _page("/verify/{fiscal_number}", verify_number_page, "verifyPage", "Result for people", _NUMBER, _CODE, _LANGUAGE),
+    _page("/V/{base32}", verify_qr_page, "verifyQrPage", "Result of a scanned QR for people", _BASE32, _LANGUAGE),
+    Operation(
+        "GET",
+        "/.well-known/fiscal-keys.json",
+        fiscal_keys,
+        "fiscalKeys",
+        "verification",
+        "Every key that ever sealed",
+        (Answer(200, "The keys, as JWK (RFC 7517) and PEM", FiscalKeys),),
+        ("ledger_unavailable", "hsm_unavailable"),
+    ),
+)

@@ -21,7 +21,9 @@ def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -
     assert description["openapi"].startswith("3.1")
     assert set(description["paths"]) == {
         "/api/v1/invoices",
+        "/api/v1/invoices/batch",
         "/api/v1/invoices/{fiscal_number}",
+        "/api/v1/outlets",
         "/api/v1/outlets/{outlet_id}",
         "/api/v1/verify/{fiscal_number}",
         "/api/v1/verify/qr/{base32}",
@@ -76,17 +78,14 @@ def test_health_names_version_and_fingerprint_of_the_fiscal_core(stand: Stand) -
     assert body["fiscal_core"] == {"version": CORE_VERSION, "fingerprint": fingerprint()}
 
 
-def test_ready_names_what_it_asked(stand: Stand) -> None:
-    body = stand.http.get("/ready").json()
-    assert body == {"ready": True, "checks": {"database": True, "hsm": True, "ledger": True}}
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
         ("GET", "/nowhere", 404, "not_found"),
         ("GET", "/api/v1/invoices/", 404, "not_found"),
         ("DELETE", "/api/v1/invoices", 405, "method_not_allowed"),
+        ("PUT", "/api/v1/invoices/batch", 405, "method_not_allowed"),
+        ("POST", "/api/v1/invoices/", 404, "not_found"),
         ("PUT", "/verify", 405, "method_not_allowed"),
     ],
 )

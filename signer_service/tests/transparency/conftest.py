@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from bonopay_signer.api.problems import HANDLERS
 from bonopay_signer.db.pool import make_pool
 from bonopay_signer.transparency.checkpointer import Checkpointer
+from bonopay_signer.transparency.description import OPERATIONS
 from bonopay_signer.transparency.keys import CosigningKey
-from bonopay_signer.transparency.routes import ROUTES, TransparencyLog
+from bonopay_signer.transparency.routes import TransparencyLog
 from bonopay_signer.transparency.store import LogId, LogStore
 from bonopay_signer.transparency.witness import Witness
 
@@ -70,7 +71,7 @@ async def client(
     pool: AsyncConnectionPool, checkpointer: Checkpointer, witness: Witness
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The published routes over the real rows, without a network."""
-    app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
+    app = Starlette(routes=[operation.route for operation in OPERATIONS], exception_handlers=HANDLERS)
     app.state.service = SimpleNamespace(log=TransparencyLog(pool, AUTHORITY, 0, checkpointer, witness))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://log") as client:

@@ -47,9 +47,18 @@ CREATE TABLE signer.entry (
     signature      bytea       NOT NULL CHECK (octet_length(signature) = 64),
     key_id         text        NOT NULL,
     public_url     text        NOT NULL,
+    -- What lists filter by, cut out of the canonical bytes: within a JSON string a quote is escaped, so these names can
+    -- only be those of the members.
+    document_type  text        COLLATE "C" GENERATED ALWAYS AS (CASE kind WHEN 'invoice' THEN encode(
+        substring(payload FROM position('"invoice_type":"'::bytea IN payload) + 16 FOR 2), 'escape') END) STORED,
+    issued_at      text        COLLATE "C" GENERATED ALWAYS AS (CASE kind WHEN 'invoice' THEN encode(
+        substring(payload FROM position('"issued_at":"'::bytea IN payload) + 13 FOR 20), 'escape') END) STORED,
     UNIQUE (shard, position, sealed_at),
     UNIQUE (outlet_id, index, sealed_at)
 ) PARTITION BY RANGE (sealed_at);
+CREATE INDEX entry_of_merchant ON signer.entry (merchant_nif, issued_at, outlet_id, index, document_type)
+    WHERE kind = 'invoice';
+CREATE INDEX entry_rejected ON signer.entry (merchant_nif) WHERE kind = 'dgi_rejected';
 
 CREATE TRIGGER entry_is_append_only BEFORE UPDATE OR DELETE ON signer.entry
     FOR EACH ROW EXECUTE FUNCTION signer.refuse_change();

@@ -8,7 +8,7 @@ ALTER TABLE signer.outlet
     ADD COLUMN terminal_policy  text NOT NULL DEFAULT 'any' CHECK (terminal_policy IN ('any', 'registered')),
     ADD COLUMN user_policy      text NOT NULL DEFAULT 'any' CHECK (user_policy IN ('any', 'registered')),
     ADD UNIQUE (id, merchant_nif);
-CREATE INDEX outlet_merchant ON signer.outlet (merchant_nif);
+CREATE INDEX outlet_merchant ON signer.outlet (merchant_nif, id);
 
 ALTER TABLE signer.api_key
     ADD COLUMN terminals     text[],   -- NULL: every terminal, also where a payload names none
