@@ -4,11 +4,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from bonopay_signer.logs import redact
 from bonopay_signer.settings import Settings
 
-from ..support.processes import Process, python_environment
-from ..support.stand import Stand, document, looks_like_a_secret
+from ..support.processes import Process, free_port, python_environment
+from ..support.stand import Outlet, Stand, document, looks_like_a_secret
 
 
 def _busy(stand: Stand) -> list[str]:
@@ -21,6 +23,7 @@ def _busy(stand: Stand) -> list[str]:
     stand.post(document(outlet), key=stand.key + "x")
     stand.http.get("/api/v1/invoices/X", headers={"Authorization": stand.key})
     stand.post(document(stand.outlet(dgi_url="http://127.0.0.1:9/edef")))
+    _careless(stand, outlet)
     return [
         stand.key,
         stand.key.split("_", 2)[2],
@@ -32,12 +35,30 @@ def _busy(stand: Stand) -> list[str]:
     ]
 
 
+def _careless(stand: Stand, outlet: Outlet) -> None:
+    """A client that puts its key where it does not belong, and a defect on the way."""
+    headers = {"Authorization": f"Bearer {stand.key}", "X-Request-Id": stand.key}
+    for path in ("invoices", "outlets", f"invoices/{stand.key}", f"outlets/{stand.key}", f"verify/{stand.key}"):
+        for query in (f"cursor={stand.key}", f"{stand.key}=1", f"limit={stand.key}", f"code={stand.key}"):
+            stand.http.get(f"/api/v1/{path}?{query}", headers=headers)
+    items = [stand.key, {stand.key: stand.key}, {**document(outlet), "reference_number": stand.key}]
+    assert stand.http.post("/api/v1/invoices/batch", json={"invoices": items}, headers=headers).status_code == 200
+    stand.http.post(f"/api/v1/invoices/batch?{stand.key}", content=stand.key, headers=headers)
+    stand.http.request(stand.key.upper()[:15], "/health", headers=headers)
+    with stand.database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM signer.outlet_head WHERE outlet_id = %s", [outlet.id])
+    path = f"/api/v1/outlets/{outlet.id}?key={stand.key}"
+    assert stand.http.get(path, headers=headers).status_code == 500
+
+
 def test_logs_hold_no_secret(new_stand: Callable[..., Stand]) -> None:
-    stand = new_stand(log_level="DEBUG")
+    port = free_port()
+    stand = new_stand(log_level="DEBUG", metrics_port=port)
     stand.start()
     secrets = _busy(stand)
-    log = stand.log()
-    assert "request" in log
+    log = stand.log() + httpx.get(f"http://127.0.0.1:{port}/metrics").text + stand.http.get("/ready").text
+    assert '"defect"' in log and '"/api/v1/invoices/batch"' in log
     for secret in secrets:
         assert secret not in log
     assert looks_like_a_secret(log) == []

@@ -28,6 +28,18 @@ class Database:
     def as_service(self) -> psycopg.Connection:
         return psycopg.connect(self.service, autocommit=True)
 
+    def admit(self, connections: bool) -> None:
+        """Let nobody in, and end the service's connections; or let them in again."""
+        with psycopg.connect(make_conninfo(self.admin, dbname="postgres"), autocommit=True) as connection:
+            allow = sql.SQL("true" if connections else "false")
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(self.name), allow)
+            )
+            if not connections:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [self.service_role]
+                )
+
 
 @contextmanager
 def throw_away_database(cluster: str, migrated: bool = True) -> Iterator[Database]:
