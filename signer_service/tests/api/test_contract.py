@@ -1,9 +1,11 @@
 """The HTTP face: what is published is what is answered, whatever is sent."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from bonopay_signer.api.catalogue import PROBLEMS
 from bonopay_signer.fiscal.fingerprint import CORE_VERSION, fingerprint
@@ -152,3 +154,45 @@ def _lines(stand: Stand) -> list[dict]:
 
 def _logged(stand: Stand, request_id: str) -> list[dict]:
     return [line for line in _lines(stand) if line.get("request_id") == request_id]
+
+
+def test_description_is_openapi_3_1_by_the_published_schema(description: dict[str, Any]) -> None:
+    """The OpenAPI Initiative's own schema of 3.1, as schemathesis brings it."""
+    OPENAPI_31_VALIDATOR.validate(description)
+    broken = {**description, "paths": {"/x": {"get": {"responses": {"200": {}}}}}}
+    assert not OPENAPI_31_VALIDATOR.is_valid(broken), "it does find faults"
+
+
+def test_operations_are_named_once_and_their_path_parameters_are_described(description: dict[str, Any]) -> None:
+    names = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            described = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            assert described == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_every_route_is_an_operation_and_needs_a_key_unless_it_is_public(
+    stand: Stand, description: dict[str, Any]
+) -> None:
+    public = ("/api/v1/verify", "/api/v1/log", "/api/v1/witness", "/verify", "/V/", "/.well-known", "/health")
+    public += ("/ready", "/openapi.json")
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            secured = not path.startswith(public)
+            assert ("security" in operation) == secured, path
+            if secured:
+                response = stand.http.request(method, path.replace("{", "").replace("}", ""))
+                assert (response.status_code, response.json()["code"]) == (401, "unauthorized"), path
+                assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_headers_that_every_answer_has_are_described(stand: Stand, description: dict[str, Any]) -> None:
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                assert "X-Request-Id" in answer["headers"], (path, status)
+                assert ("Retry-After" in answer["headers"]) == (status in ("429", "503")), (path, status)
+    sealed = stand.post(document(stand.outlet(mode="deferred")))
+    described = description["paths"]["/api/v1/invoices"]["post"]["responses"]["201"]["headers"]
+    assert set(described) <= {name.title() for name in sealed.headers}

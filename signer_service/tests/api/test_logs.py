@@ -48,29 +48,23 @@ def test_request_is_one_line_with_its_outcome_and_duration(stand: Stand) -> None
         assert line["level"] == "info" and line["timestamp"].endswith("Z")
 
 
-def test_what_goes_on_after_the_answer_names_the_request(stand: Stand) -> None:
-    outlet = stand.outlet(mode="deferred", dgi_url="http://127.0.0.1:9/edef")
-    inline = stand.outlet()
-    stand.relay.drop("confirm", "after")
-    assert _post(stand, document(inline), "settle-1234") == 201
-    wait_until(lambda: len(_of(stand, "settle-1234")) >= 2, "settlement and request are logged")
-    assert any("is not settled yet" in line["event"] for line in _of(stand, "settle-1234"))
-    assert outlet.id not in [line.get("request_id") for line in _lines(stand)]
-
-
-def test_writer_names_the_requests_of_its_batch(new_stand: Callable[..., Stand]) -> None:
+def test_what_goes_on_after_the_answer_and_in_the_writer_names_the_request(new_stand: Callable[..., Stand]) -> None:
     stand = new_stand(seal_patience=1)
     stand.start()
-    outlet = stand.outlet(mode="deferred")
+    stand.relay.drop("confirm", "after")
+    assert _post(stand, document(stand.outlet()), "settle-1234") == 201
+    wait_until(lambda: len(_of(stand, "settle-1234")) >= 2, "settlement and request are logged")
+    assert any("is not settled yet" in line["event"] for line in _of(stand, "settle-1234"))
     with stand.database.as_admin() as connection:
         connection.execute("UPDATE signer.shard SET sealed_at = now() + interval '1 hour'")
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [stand.database.service_role]
         )
-    assert _post(stand, document(outlet), "writer-12345") == 503
+    assert _post(stand, document(stand.outlet(mode="deferred")), "writer-12345") == 503
     of_writer = [line for line in _of(stand, "writer-12345") if line["logger"] == "bonopay_signer.ledger.writer"]
     assert of_writer and "the ledger is not written" in of_writer[0]["event"]
     assert of_writer[0]["request_ids"] == ["writer-12345"]
+    assert all("request_id" not in line for line in of_writer), "the writer serves many"
 
 
 def test_every_line_is_json_with_time_level_and_logger(stand: Stand) -> None:
