@@ -4,27 +4,39 @@ A benchmark's last line is `NAME key=value …` with plain numbers.
 """
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from launcher.config import CHECKOUT, Home
 from launcher.console import LauncherError, say, step
-from launcher.instance import throwaway_instance
-from launcher.packages import install_runtime, install_test_tools
+from launcher.instance import Instance, throwaway_instance
+from launcher.packages import etcd, install_runtime, install_test_tools
 from launcher.shell import environment
-from launcher.testing import prepare_end_to_end
+from launcher.testing import describe_instance, prepare_end_to_end
 
-FOLDER = CHECKOUT / "tests" / "benchmarks"
+
+def _prepare_seal(instance: Instance) -> dict[str, str]:
+    """PostgreSQL alone: the benchmark makes its own signers."""
+    instance.cluster.create()
+    instance.cluster.start()
+    instance.cluster.prepare_roles()
+    peer = etcd(instance.home)
+    return {**describe_instance(instance), **({"BONOPAY_BENCH_ETCD": str(peer)} if peer else {})}
+
+
+BENCHMARKS: Mapping[str, Callable[[Instance], Mapping[str, str]]] = {
+    "post": prepare_end_to_end,
+    "seal": _prepare_seal,
+}
 
 
 def run_benchmark(home: Home, arguments: Sequence[str]) -> int:
-    names = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
-    if not arguments or arguments[0] not in names:
-        raise LauncherError("Which benchmark?", f"./bonopay bench {'|'.join(names)}")
+    if not arguments or arguments[0] not in BENCHMARKS:
+        raise LauncherError("Which benchmark?", f"./bonopay bench {'|'.join(BENCHMARKS)}")
     install_runtime(home)
     install_test_tools(home)
     instance = throwaway_instance(home)
     try:
-        variables = prepare_end_to_end(instance)
+        variables = BENCHMARKS[arguments[0]](instance)
         command = [str(home.python("tests")), "-m", f"tests.benchmarks.{arguments[0]}", *arguments[1:]]
         exit_code, result = _run(command, variables)
     finally:

@@ -269,6 +269,33 @@ def _link_shared_files(root: Path) -> None:
             link.symlink_to(Path("/usr/share") / name)
 
 
+def etcd(home: Home) -> Path | None:
+    """The peer of `bench seal`: the system's, or Debian's package unpacked into the launcher's folder, since installing
+    it would start a server. None where neither is to be had; the reason is said."""
+    installed = shutil.which("etcd")
+    if installed:
+        return Path(installed)
+    target = home.root / "etcd"
+    program = target / "usr/bin/etcd"
+    if not program.exists():
+        try:
+            _unpack_etcd(home, target)
+        except LauncherError as error:
+            say(f"  No etcd to compare with: {error}")
+            return None
+    return program
+
+
+def _unpack_etcd(home: Home, target: Path) -> None:
+    packages = home.root / "apt-etcd"
+    packages.mkdir(parents=True, exist_ok=True)
+    with step("etcd (9 MB, Debian's package, signature checked by apt)"):
+        run([*_as_root(), "apt-get", "update"], home.install_log)
+        run(["apt-get", "download", "etcd-server"], home.install_log, cwd=packages)
+        run(["dpkg", "-x", next(packages.glob("etcd-server_*.deb")), target], home.install_log)
+        shutil.rmtree(packages)
+
+
 def chromium() -> str:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not path:

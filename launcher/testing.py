@@ -169,14 +169,13 @@ def prepare_end_to_end(instance: Instance) -> dict[str, str]:
     """Everything running but Odoo, and the variables by which tests and benchmarks find it."""
     _start_trusted_side(instance)
     install_addons(instance)
-    return {
-        **_signer_variables(instance),
-        "PYTHONPATH": str(CHECKOUT),
-        "BONOPAY_TEST_INSTANCE": json.dumps(
-            {"home": str(instance.home.root), "folder": str(instance.folder), "ports": vars(instance.ports)}
-        ),
-        "BONOPAY_TEST_CHROMIUM": chromium(),
-    }
+    return {**_signer_variables(instance), **describe_instance(instance), "BONOPAY_TEST_CHROMIUM": chromium()}
+
+
+def describe_instance(instance: Instance) -> dict[str, str]:
+    """The variables by which tests and benchmarks find the instance."""
+    described = {"home": str(instance.home.root), "folder": str(instance.folder), "ports": vars(instance.ports)}
+    return {"PYTHONPATH": str(CHECKOUT), "BONOPAY_TEST_INSTANCE": json.dumps(described)}
 
 
 def _signer_variables(instance: Instance) -> dict[str, str]:

@@ -7,7 +7,11 @@ import asyncio
 import sys
 from itertools import islice
 
+import psycopg
+
 from bonopay_signer.db.instance import ShardLock
+from bonopay_signer.db.pool import SYSTEM
+from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
@@ -24,7 +28,9 @@ async def fill(settings: Settings, outlets: int, entries: int) -> None:
     """Append so many entries, shared evenly between the outlets."""
     signers, lock = make_signers(settings), ShardLock(settings.service_dsn(), settings.shard)
     await lock.acquire()
-    await signers.start()
+    key = await signers.start()
+    async with await psycopg.AsyncConnection.connect(settings.service_dsn(), autocommit=True, **SYSTEM) as connection:
+        await reader.publish_key(connection, key)
     writer = LedgerWriter(
         settings.service_dsn(),
         lock,

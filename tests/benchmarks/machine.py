@@ -1,6 +1,7 @@
 """What the machine did during a slice: stolen time, and what others took of it."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,18 @@ class CpuTimes:
     def busy_since(self, before: "CpuTimes") -> float:
         """CPU-seconds that were used."""
         return (self.busy - before.busy) / _TICKS
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """What these processes have used so far; those that ended count nothing."""
+    spent = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        spent += int(fields[11]) + int(fields[12])
+    return spent / _TICKS
 
 
 def describe() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from launcher.config import HOST
 from launcher.instance import DEMO_MERCHANT
 from launcher.sandbox import Sandbox
 from launcher.signer import Signer
@@ -54,7 +55,7 @@ def sale_requests(port: int, key: str, outlet: Outlet, count: int) -> Iterator[b
     body = json.dumps(outlet.payload(mark), separators=(",", ":"), ensure_ascii=False).encode()
     before, after = body.split(mark.encode())
     head = (
-        f"POST /api/v1/invoices HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
+        f"POST /api/v1/invoices HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     return iter([head + before + document_id + after for document_id in _document_ids(count)])

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 import urllib.error
@@ -14,14 +15,16 @@ from typing import Any
 
 import psycopg
 
-from launcher.config import HOST
+from launcher.config import CHECKOUT, HOST
 from launcher.instance import Instance, free_ports
 from launcher.sandbox import Sandbox
 from launcher.services import Service
 from launcher.shell import environment
 from launcher.signer import OWNER, SERVICE, Signer
 from tests.benchmarks.outlets import Outlet, register
-from tests.benchmarks.parts import Measurement
+
+Measurement = dict[str, float]
+_PYTHON_PATH = os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "signer_service")))
 
 
 class BenchSigner(Signer):
@@ -65,6 +68,12 @@ class BenchSigner(Signer):
         self.run("migrate", "--service-role", SERVICE)
         register(self, sandbox, known, mode, dgi_url)
 
+    def make_like(self, other: "BenchSigner") -> None:
+        """A copy of what ``make`` made of another, which does not serve yet."""
+        self.cluster.create_database(self.database, OWNER, template=other.database)
+        self.run("migrate", "--service-role", SERVICE)
+        shutil.copy(other.api_key_file, self.api_key_file)
+
     def rows(self, query: str) -> list[tuple]:
         with psycopg.connect(self.cluster.url("postgres", self.database), autocommit=True) as connection:
             cursor = connection.execute(query)
@@ -74,7 +83,7 @@ class BenchSigner(Signer):
         """A module of the benchmarks in the signer's environment."""
         return subprocess.Popen(
             [str(self.home.python("signer")), "-m", module, *arguments],
-            env=environment({**self.environment(), "PYTHONPATH": os.pathsep.join(_python_path(self))}),
+            env=environment({**self.environment(), "PYTHONPATH": _PYTHON_PATH}),
             cwd=self.folder,
             text=True,
             **options,
@@ -124,6 +133,31 @@ class Parts:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(30)
+
+
+class Echo:
+    """`tests.benchmarks.echo` as a process."""
+
+    def __init__(self, signer: BenchSigner, port: int) -> None:
+        self.port = port
+        self._process = signer.python("tests.benchmarks.echo", str(port), stdin=subprocess.DEVNULL)
+        _wait_for_port(port, self._process)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+def _wait_for_port(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection((HOST, port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError("the echo does not start") from None
+            time.sleep(0.1)
 
 
 class Etcd:
