@@ -1,4 +1,4 @@
-"""The command line. Every command says what it did, or why not and what to do, and exits 0 or 1."""
+"""The command line. Every command says what it did, or why not and what to do. It exits 0, or 1 when it failed."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from bonopay_signer import __version__
 from bonopay_signer.commands import actions, apikeys, heads, keys, ledger, service, tenants, tokens, witness
 from bonopay_signer.commands.options import CommandFailed
+from bonopay_signer.commands.refusals import database_words
 from bonopay_signer.db.instance import SecondSigner
 from bonopay_signer.db.migrate import MigrationError
 from bonopay_signer.db.safety import UnsafeDatabase
@@ -38,28 +39,6 @@ _EXPECTED = (
     LookupError,
     OSError,
 )
-_MERCHANT_ADD = "no such merchant; run: bonopay-signer merchant add"
-_CONSTRAINTS = {
-    "merchant_nif_check": "--nif: a NIF is 5 to 20 capital letters and digits",
-    "merchant_name_check": "--name must not be empty",
-    "outlet_id_check": "--id: an outlet id is 3 to 12 capital letters and digits",
-    "outlet_name_check": "--name must not be empty",
-    "outlet_address_check": "--address must not be empty",
-    "outlet_nim_check": "--nim must not be empty",
-    "outlet_isf_check": "--isf must not be empty",
-    "outlet_dgi_url_check": "--dgi-url must begin with http:// or https://",
-    "outlet_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
-    "api_key_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
-    "operator_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
-    "terminal_id_check": "--id: a terminal's id is 1 to 200 characters, as payloads name it",
-    "terminal_name_check": "--name must not be empty",
-    "terminal_current": "this terminal is registered already",
-    "operator_id_check": "--id: a user's id is 1 to 200 characters, as invoices name it",
-    "operator_name_check": "--name: a user's name is 1 to 200 characters, as invoices print it",
-    "operator_current": "this user is registered already; change or revoke it first",
-    "currency_rate_source_check": "--source must not be empty",
-}
-_NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return _fail(problems)
     except psycopg.Error as error:
-        return _fail(_database_words(error))
+        return _fail(database_words(error))
     except _EXPECTED as error:
         return _fail(str(error) or type(error).__name__)
 
@@ -80,18 +59,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _fail(words: str) -> int:
     print(f"bonopay-signer: {redact(' '.join(words.split()))}", file=sys.stderr)
     return 1
-
-
-def _database_words(error: psycopg.Error) -> str:
-    """What the database says, as the option or the command that sets it right."""
-    if isinstance(error, _NOT_MIGRATED):
-        return "the database is not migrated to this version; run: bonopay-signer migrate"
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"{error.diag.message_primary}; run as the owner: bonopay-signer migrate"
-    words = _CONSTRAINTS.get(error.diag.constraint_name or "", error.diag.message_primary or str(error))
-    if isinstance(error, psycopg.OperationalError):
-        return f"{words}; check BONOPAY_SIGNER_DATABASE_URL and _OWNER_DATABASE_URL, and that PostgreSQL runs"
-    return words
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ def _bound(host: str, port: int, setting: str) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         names = f"BONOPAY_SIGNER_{setting}HOST or BONOPAY_SIGNER_{setting}PORT"
-        raise OSError(f"cannot listen on {host}:{port} ({error.strerror or error}); change {names}") from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"cannot listen on {host}:{port} ({why}); change {names}") from error
     _logger.info("listening on %s:%d", *listener.getsockname()[:2])
     return listener

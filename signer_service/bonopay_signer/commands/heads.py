@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from bonopay_signer.commands.options import CommandFailed, Commands, add, as_json, group
+from bonopay_signer.commands.options import CommandFailed, Commands, add, group, json_option
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.hsm.signers import Signers
@@ -22,7 +22,7 @@ from bonopay_signer.settings import Settings, token_address
 
 def register(commands: Commands) -> None:
     heads = group(commands, "head-store", "where the chains ended, outside of the database")
-    as_json(add(heads, "show", _show, "what the head store knows"))
+    json_option(add(heads, "show", _show, "what the head store knows"))
     add(heads, "adopt", _adopt, "begin a head store for a ledger that has entries already; verify it first")
     epoch = group(commands, "epoch", "a new epoch after a restore that lost answered entries")
     opening = add(epoch, "open", _open, "go on sealing after the last entries that the head store knows")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bonopay_signer.commands.offline import offline_ledger
-from bonopay_signer.commands.options import CommandFailed, Commands, add, as_json, group, if_missing, report
+from bonopay_signer.commands.options import CommandFailed, Commands, add, group, if_missing, json_option, report
 from bonopay_signer.ledger import handover
 from bonopay_signer.settings import Settings, token_address
 
@@ -28,7 +28,7 @@ def register(commands: Commands) -> None:
     following = add(key, "next", _next, "make the key that a rotation changes to, beside the key KEY_LABEL")
     following.add_argument("--output", type=Path, help="folder for a protocol, as of a ceremony (default: none)")
     _protocol_options(following)
-    as_json(add(key, "list", _list, "the token's keys: label, key id, whether they are as a ceremony requires"))
+    json_option(add(key, "list", _list, "the token's keys: label, key id, whether they are as a ceremony requires"))
     rotate = add(key, "rotate", _rotate, "hand every chain over from one key to another; the service must be stopped")
     rotate.add_argument("--to", required=True, metavar="LABEL", help="the new key's label on the token")
     rotate.add_argument("--from", dest="old", metavar="LABEL", help="the old key's label (default: KEY_LABEL)")

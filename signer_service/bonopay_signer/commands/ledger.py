@@ -11,7 +11,8 @@ import psycopg
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from bonopay_signer.commands.options import Commands, add, as_json, moment
+from bonopay_signer.commands.options import Commands, add, json_option, moment
+from bonopay_signer.commands.refusals import database_words
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger.exporting import Excerpt, export
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
@@ -34,7 +35,7 @@ def register(commands: Commands) -> None:
         "verify the whole ledger; exit 1 if anything does not hold, 2 if it could not be checked",
     )
     verify.add_argument("--outlet", action="append", help="only this outlet (repeatable)")
-    as_json(verify)
+    json_option(verify)
     verify.add_argument("--file", type=Path, help="an exported copy instead of the database")
     verify.add_argument(
         "--trust",
@@ -53,15 +54,21 @@ def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     started = time.monotonic()
     try:
         outcome = _outcome(arguments, settings)
-    except (psycopg.Error, HeadStoreError, SecretFileError, LookupError, OSError) as error:
-        print(f"bonopay-signer: not verified: {redact(' '.join(str(error).split()))}", file=sys.stderr)
-        return NOT_CHECKED
+    except psycopg.Error as error:
+        return _not_checked(database_words(error))
+    except (HeadStoreError, SecretFileError, LookupError, OSError) as error:
+        return _not_checked(str(error))
     seconds = time.monotonic() - started
     if arguments.json:
         print(json.dumps({**outcome.as_json(), "seconds": round(seconds, 3)}, ensure_ascii=False, indent=1))
     else:
         _print(outcome, seconds)
     return GOOD if outcome.is_good else BAD
+
+
+def _not_checked(words: str) -> int:
+    print(f"bonopay-signer: not verified: {redact(' '.join(words.split()))}", file=sys.stderr)
+    return NOT_CHECKED
 
 
 def _outcome(arguments: argparse.Namespace, settings: Settings) -> Outcome:

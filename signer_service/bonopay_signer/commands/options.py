@@ -41,10 +41,6 @@ def if_missing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--if-missing", action="store_true", help="succeed when it exists already")
 
 
-def as_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for programs")
-
-
 def moment(text: str) -> datetime:
     """The type of an option that takes a time."""
     value = datetime.fromisoformat(text)

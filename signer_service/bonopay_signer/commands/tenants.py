@@ -99,7 +99,7 @@ def _register_users(user: Commands) -> None:
 
 
 def _register_rates(rate: Commands) -> None:
-    new = add(rate, "set", _rate_set, "record the average rate of a day: invoices must lie within 1 % of it")
+    new = add(rate, "set", _rate_set, "record the average rate of a day: invoices must lie within 1 %% of it")
     new.add_argument("currency", choices=("USD",))
     new.add_argument("day", type=date.fromisoformat, help="2026-11-21, in Kinshasa")
     new.add_argument("rate", type=_decimal, help="CDF for one unit, e.g. 2850.50")
@@ -117,19 +117,21 @@ def _register_reading(commands: Commands, kind: admin.Kind, *names: str) -> None
         listing.add_argument(f"--{name}")
     json_option(listing)
     listing.set_defaults(kind=kind)
-    show = add(commands, "show", _show, f"everything about a {kind.words}, but its secrets")
+    show = add(commands, "show", _show, f"one {kind.words}, but no secret of it")
     _key(show, kind, [name for name in names if name not in filters])
 
 
 def _changing(commands: Commands, kind: admin.Kind, *names: str) -> argparse.ArgumentParser:
-    parser = add(commands, "change", _change, f"change a {kind.words}")
+    parser = add(commands, "change", _change, f"change one {kind.words}")
     _key(parser, kind, names)
     return parser
 
 
 def _revoking(commands: Commands, kind: admin.Kind, words: str | None, *names: str) -> None:
     """``revoke``; with words on what it does when that cannot be undone."""
-    parser = add(commands, "revoke", _revoke, f"revoke a {kind.words}, for good" if words else f"revoke a {kind.words}")
+    parser = add(
+        commands, "revoke", _revoke, f"revoke one {kind.words}, for good" if words else f"revoke one {kind.words}"
+    )
     _key(parser, kind, names)
     parser.set_defaults(words=words)
     if words:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bonopay_signer.commands.options import Commands, add, as_json, group, if_missing, report, write_private
+from bonopay_signer.commands.options import Commands, add, group, if_missing, json_option, report, write_private
 from bonopay_signer.settings import Settings, read_secret, token_address
 from bonopay_signer.tenants.secrets import new_key
 
@@ -24,7 +24,7 @@ def register(commands: Commands) -> None:
     init = add(token, "init", _token_init, "initialise a blank token under TOKEN_LABEL")
     init.add_argument("--so-pin-file", type=Path, required=True, help="file with the security officer's PIN")
     if_missing(init)
-    as_json(add(token, "show", _token_show, "what the token says of itself; gives it no PIN"))
+    json_option(add(token, "show", _token_show, "what the token says of itself; gives it no PIN"))
 
 
 def _secrets_create(arguments: argparse.Namespace, _settings: Settings) -> int:
