@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ..support.databases import throw_away_database
-from .world import Stage
+from .stage import Stage
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from .faults import Fault, Plan
-from .world import Stage, World
+from .stage import Stage
+from .world import World
 
 LETTERS = st.sampled_from("DEIJ")
 FAULTS = st.sampled_from([fault for fault in Fault if "STALL" not in fault.name])

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from .world import Stage, World
+from .stage import Stage
+from .world import World
 
 
 async def seal_seize_and_correct(world: World, letter: str) -> None:

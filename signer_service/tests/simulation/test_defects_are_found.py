@@ -14,9 +14,11 @@ from bonopay_signer.sealing.settlement import Settlement
 from ..support.databases import throw_away_database
 from . import world as worlds
 from .faults import Fault, Plan, Point
+from .invariants import Violated
+from .stage import Stage
 from .test_every_effect import Story, credit, deferred, inline, play
 from .test_full_disk import fill_and_free
-from .world import Stage, Violated, World
+from .world import World
 
 
 async def nothing(*_arguments: Any) -> None:

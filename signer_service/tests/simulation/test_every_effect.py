@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from .faults import Fault, Plan, Point
-from .world import Stage, Violated, World
+from .invariants import Violated
+from .stage import Stage
+from .world import World
 
 Story = Callable[[World], Awaitable[None]]
 

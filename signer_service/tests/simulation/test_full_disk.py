@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from .world import Stage, World
+from .stage import Stage
+from .world import World
 
 
 async def fill_and_free(world: World, letter: str) -> None:

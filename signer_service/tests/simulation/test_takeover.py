@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from .faults import Fault, Plan, Point
+from .invariants import Violated
+from .stage import Stage
 from .test_every_effect import ONLY_READS, play
-from .world import Stage, Violated, World
+from .world import World
 
 LETTERS = {"deferred": "D", "inline": "I"}
 NOT_ASYNCHRONOUS = ("write", "fsync", "fdatasync", "rename", "connect")

@@ -1,4 +1,4 @@
-"""A shard of its own in a real database, a disk that can lose power, a model of the DGI, clients, and what must hold.
+"""A shard of its own in a real database, a disk that can lose power, a model of the DGI, and clients.
 
 The world survives its processes. Clients do what real ones do: they send a document until it is answered.
 """
@@ -6,31 +6,24 @@ The world survives its processes. Clients do what real ones do: they send a docu
 import asyncio
 import contextvars
 import itertools
-import json
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import psycopg
-import pytest
-from psycopg import sql
-from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
 
 from bonopay_signer.db.instance import LockLost, SecondSigner
-from bonopay_signer.db.pool import SYSTEM, make_pool
+from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.schema import Invoice
-from bonopay_signer.fiscal.statement import ZERO_HASH, entry_hash
+from bonopay_signer.fiscal.statement import ZERO_HASH
 from bonopay_signer.hsm.errors import HsmUnavailable
-from bonopay_signer.ledger import headstore, writer
+from bonopay_signer.ledger import headstore
 from bonopay_signer.ledger.batch import ClockBehind, OutOfOrder
-from bonopay_signer.ledger.entries import ENTRY_COLUMNS, Entry
+from bonopay_signer.ledger.entries import Entry
 from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
 from bonopay_signer.ledger.rollback import LedgerBehind
@@ -39,12 +32,13 @@ from bonopay_signer.sealing.replay import Outcome
 from bonopay_signer.tenants.rows import Outlet
 
 from ..fiscal.builders import accepted, cases, parsed
-from ..support.databases import Database
 from .dgi import Dgi
-from .disk import Disk, SimulatedOs, simulated_rename
-from .faults import Late, Plan, ThreadsOfProcesses, current, owning_tasks
-from .process import PATIENCE, PUBLIC, Over, Process
-from .statements import connect, execute, name_of
+from .disk import Disk
+from .faults import Late, Plan
+from .invariants import Answer, Ledger, Violated, check_documents, check_verdicts, holds
+from .process import PATIENCE, Over, Process
+from .stage import Stage
+from .statements import name_of
 
 SENT_AGAIN = (
     ClockBehind,
@@ -63,92 +57,6 @@ STARTED_AGAIN = (psycopg.Error, LookupError, HeadStoreError, LockLost, SecondSig
 """What a supervisor starts the signer again for."""
 
 
-class Violated(AssertionError):
-    """Something that must hold does not."""
-
-
-@dataclass
-class Answer:
-    """What a client was told, once: it must stay true."""
-
-    payload_hash: bytes
-    fiscal_number: str
-    entry_hash: bytes
-    signature: bytes
-    sealed_at: datetime
-    position: int
-
-    @classmethod
-    def of(cls, entry: Entry) -> "Answer":
-        return cls(
-            entry.payload_hash, entry.fiscal_number, entry.entry_hash, entry.signature, entry.sealed_at, entry.position
-        )
-
-
-def now() -> datetime:
-    """What the clock of the running process shows, in whole milliseconds."""
-    effects = current.get()
-    moment = datetime.now(UTC) + (effects.clock_offset if effects else timedelta(0))
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-class Stage:
-    """What all worlds share: an event loop, a database, the seams through which the core's effects pass."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.database = database
-        self._folder = folder
-        self.disks: dict[Path, Disk] = {}
-        self._runner = asyncio.Runner()
-        loop = self._runner.get_loop()
-        loop.set_task_factory(owning_tasks)
-        loop.set_default_executor(ThreadsOfProcesses(max_workers=2))
-        self._patches = pytest.MonkeyPatch()
-        self.admin = database.as_admin()
-        self.pool: AsyncConnectionPool = make_pool(database.service, 16)
-        self._shards = itertools.count(1)
-
-    def __enter__(self) -> "Stage":
-        put = self._patches.setattr
-        put(psycopg.AsyncCursor, "execute", execute)
-        put(psycopg.AsyncConnection, "connect", classmethod(connect))
-        put(headstore, "os", SimulatedOs(self.disks))
-        put(headstore, "JOURNAL_SIZE", 2048)  # so that it is replaced every few batches
-        put(Path, "rename", simulated_rename)
-        put(writer, "now_ms", now)
-        put(writer, "_SMALL", 2)
-        # PostgreSQL does not crash here. The writer still asks for its own commits to be synchronous.
-        name = sql.Identifier(self.database.name)
-        self.admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
-        self.admin.execute("SET synchronous_commit = off")
-        self.admin.execute(
-            "INSERT INTO signer.signing_key (key_id, public_der) VALUES (%s, %s)", [PUBLIC.key_id, PUBLIC.der]
-        )
-        self.run(self.pool.open(wait=True))
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.run(self.pool.close())
-        self._runner.close()
-        self._patches.undo()
-        self.admin.close()
-
-    def run(self, work: Any) -> Any:
-        return self._runner.run(work)
-
-    def new_shard(self) -> int:
-        shard = next(self._shards)
-        self.admin.execute(
-            "INSERT INTO signer.shard (id, generation, taken_at, size, last_hash, sealed_at, log_epoch) "
-            "VALUES (%s, 0, now(), 0, %s, 'epoch', 1)",
-            [shard, ZERO_HASH],
-        )
-        return shard
-
-    def folder_of(self, shard: int, copy: int) -> Path:
-        return self._folder / f"shard-{shard}-{copy}"
-
-
 class World:
     """One shard with its outlets: "D" and "E" are deferred, "I" and "J" inline."""
 
@@ -160,6 +68,7 @@ class World:
         self.plan = plan or Plan()
         self.shard = stage.new_shard()
         self.nif = f"SIM{self.shard:05d}"
+        self.ledger = Ledger(stage.admin, self.shard)
         self.dgi = Dgi()
         self._copies = itertools.count(1)
         self.disk = self._new_disk()
@@ -398,8 +307,10 @@ class World:
         for document_id in list(self.answers)[:1]:
             await self._refuses_changed(document_id)
         entries = self.check_ledger()
-        self._check_documents(entries)
-        self._check_verdicts(entries)
+        check_documents(entries, self.documents, self.answers, self.refused)
+        check_verdicts(entries, self.dgi.certified())
+        known = self._head_store_after_power_failure(self.disk)
+        holds(known and known.size, len(entries), "the head store ends where the ledger does")
         await self.kill()
 
     async def _refuses_changed(self, document_id: str) -> None:
@@ -415,65 +326,6 @@ class World:
             raise Violated(f"{document_id} was answered although it was changed")
 
     def check_ledger(self) -> list[Entry]:
-        """Chains, numbers, times and signatures of the whole shard, recomputed from the statements."""
-        with self.stage.admin.cursor(row_factory=class_row(Entry)) as cursor:
-            cursor.execute(f"SELECT {ENTRY_COLUMNS} FROM signer.entry WHERE shard = %s ORDER BY position", [self.shard])
-            entries = cursor.fetchall()
+        """What must hold at any time, for the shard alone."""
         holds(self._violations, [], "nothing was seen that must not be")
-        holds([entry.position for entry in entries], list(range(len(entries))), "positions are gapless")
-        times = [entry.sealed_at for entry in entries]
-        holds(times, sorted(times), "time never goes back")
-        for outlet in self.outlets.values():
-            self._check_chain(outlet.id, [entry for entry in entries if entry.outlet_id == outlet.id])
-        for entry in entries:
-            holds(PUBLIC.verifies(bytes(entry.signature), bytes(entry.entry_hash)), True, "signatures verify")
-        self._check_shard(entries)
-        return entries
-
-    def _check_chain(self, outlet_id: str, chain: Sequence[Entry]) -> None:
-        previous = ZERO_HASH
-        numbers = []
-        for index, entry in enumerate(chain, start=1):
-            fields = json.loads(entry.statement)
-            holds((entry.index, fields["index"]), (index, index), "indexes are gapless")
-            holds(bytes(entry.previous_hash), previous, "entries are chained")
-            previous = entry_hash(previous, bytes(entry.statement))
-            holds(bytes(entry.entry_hash), previous, "an entry's hash is that of its statement")
-            holds(fields["payload_hash"], canonical.sha256_hex(bytes(entry.payload)), "a statement binds its payload")
-            if entry.kind == "invoice":
-                numbers.append(fields["fiscal_number"])
-        expected = [f"BONO-{outlet_id}-01-{number:09d}" for number in range(1, len(numbers) + 1)]
-        holds(numbers, expected, "fiscal numbers are gapless and ascend")
-        head = self.stage.admin.execute(
-            "SELECT index, entry_hash, sequence FROM signer.outlet_head WHERE outlet_id = %s", [outlet_id]
-        ).fetchone()
-        holds((head[0], bytes(head[1]), head[2]), (len(chain), previous, len(numbers)), "the head is the last entry")
-
-    def _check_shard(self, entries: Sequence[Entry]) -> None:
-        size, last_hash = self.stage.admin.execute(
-            "SELECT size, last_hash FROM signer.shard WHERE id = %s", [self.shard]
-        ).fetchone()
-        last = bytes(entries[-1].entry_hash) if entries else ZERO_HASH
-        holds((size, bytes(last_hash)), (len(entries), last), "the shard ends with its last entry")
-
-    def _check_documents(self, entries: Sequence[Entry]) -> None:
-        invoices = [entry for entry in entries if entry.kind == "invoice"]
-        sealed = {str(entry.document_id): Answer.of(entry) for entry in invoices}
-        holds(len(sealed), len(invoices), "a document is sealed once")
-        holds(sealed, self.answers, "what was answered is what is sealed")
-        holds(set(self.documents), set(self.answers) | self.refused, "every document is answered or refused")
-        holds(set(self.answers) & self.refused, set(), "a document is not answered and refused")
-        credited = [json.loads(entry.payload)["credit"] for entry in invoices]
-        originals = [credit["original_fiscal_number"] for credit in credited if credit]
-        holds(len(originals), len(set(originals)), "nothing is credited twice")
-
-    def _check_verdicts(self, entries: Sequence[Entry]) -> None:
-        numbers = sorted(entry.fiscal_number for entry in entries if entry.kind == "invoice")
-        verdicts = sorted(entry.fiscal_number for entry in entries if entry.kind == "dgi_certified")
-        holds(verdicts, numbers, "every invoice is certified, once, in the ledger")
-        holds(sorted(self.dgi.certified()), numbers, "every invoice is certified, once, at the DGI")
-
-
-def holds(found: object, expected: object, rule: str) -> None:
-    if found != expected:
-        raise Violated(f"{rule}: found {found}, expected {expected}")
+        return self.ledger.check(outlet.id for outlet in self.outlets.values())
