@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bonopay_signer.ledger import headstore, store
+from bonopay_signer.ledger import writer as writing
 from bonopay_signer.ledger.tail import Tail
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
@@ -16,6 +17,7 @@ from . import world as worlds
 from .faults import Fault, Plan, Point
 from .invariants import Violated
 from .stage import Stage
+from .test_clock import seal_seize_and_correct
 from .test_every_effect import Story, credit, deferred, inline, play
 from .test_full_disk import fill_and_free
 from .world import World
@@ -64,6 +66,10 @@ class Defect(NamedTuple):
     finding: str
 
 
+async def clock_goes_back(world: World) -> None:
+    await seal_seize_and_correct(world, "D")
+
+
 AFTER_APPEND = (Point("SELECT append", 1), Fault.CRASH_AFTER)
 DEFECTS = {
     "answers before the head store has it": Defect(Tail, "_remember", nothing, deferred, None, "before the head store"),
@@ -91,6 +97,9 @@ DEFECTS = {
     ),
     "does not look up what is sealed": Defect(
         store, "sealed_documents", nothing_found, deferred, AFTER_APPEND, "not answered"
+    ),
+    "dates an entry as its clock says": Defect(
+        writing, "seal_time", lambda now, last: now, clock_goes_back, None, "is not answered"
     ),
     "does not judge credit notes": Defect(credits, "judge", nothing_found, credit, None, "credited twice"),
     "asks the DGI again without asking what became of it": Defect(

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from bonopay_signer.ledger import headstore
+
 from .stage import Stage
 from .world import World
 
@@ -20,8 +22,12 @@ async def fill_and_free(world: World, letter: str) -> None:
     await world.conclude()
 
 
+@pytest.mark.parametrize("journal", [2048, 100], ids=["the journal", "a new snapshot each time"])
 @pytest.mark.parametrize("letter", ["D", "I"])
-def test_nothing_is_answered_while_the_head_store_cannot_be_written(stage: Stage, letter: str) -> None:
+def test_nothing_is_answered_while_the_head_store_cannot_be_written(
+    stage: Stage, letter: str, journal: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headstore, "JOURNAL_SIZE", journal)
     stage.run(fill_and_free(World(stage, patience=0.3), letter))
 
 
