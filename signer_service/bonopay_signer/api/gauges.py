@@ -22,6 +22,11 @@ _CHECKPOINT = Gauge(
 _BACKLOG = Gauge(
     "bonopay_signer_checkpoint_backlog_entries", "Entries after the last signed checkpoint.", registry=REGISTRY
 )
+_ALARM = Gauge(
+    "bonopay_signer_log_alarm",
+    "1 while what is stored contradicts what was signed: somebody changed it.",
+    registry=REGISTRY,
+)
 _DATABASE_UP = Gauge("bonopay_signer_database_up", "Whether the database answered this scrape.", registry=REGISTRY)
 _STATES = ("queued", "confirming", "unknown")
 
@@ -49,3 +54,4 @@ def show_log(state: LogState) -> None:
     """``state``: the checkpointer's."""
     _CHECKPOINT.set(float("nan") if state.checkpoint_age is None else state.checkpoint_age)
     _BACKLOG.set(state.backlog)
+    _ALARM.set(state.alarm)

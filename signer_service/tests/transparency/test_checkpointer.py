@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
+from bonopay_signer.api import gauges
 from bonopay_signer.hsm.errors import HsmUnavailable
+from bonopay_signer.metrics import REGISTRY
 from bonopay_signer.transparency import checkpointer as module
 from bonopay_signer.transparency.checkpointer import Checkpointer
 from bonopay_signer.transparency.checkpoints import Checkpoint, parse_checkpoint
@@ -310,6 +312,8 @@ async def test_alarm_shows_until_what_was_changed_is_right_again(
         await until(lambda: checkpointer.state().alarm)
         state = checkpointer.state()
         assert not state.healthy and "tile 0 of level 0" in state.reason
+        gauges.show_log(state)
+        assert REGISTRY.get_sample_value("bonopay_signer_log_alarm") == 1
         ledger.grow(1)
         signed = len(signer.signed)
         await asyncio.sleep(0.5)
@@ -317,6 +321,8 @@ async def test_alarm_shows_until_what_was_changed_is_right_again(
         ledger.tamper("UPDATE signer.entry SET entry_hash = %s WHERE position = 5", hash_)
         await until(lambda: checkpointer.state().size == 701)
         assert checkpointer.state().healthy
+        gauges.show_log(checkpointer.state())
+        assert REGISTRY.get_sample_value("bonopay_signer_log_alarm") == 0
 
 
 async def test_state_turns_unhealthy_when_nothing_is_signed_for_too_long(
