@@ -51,6 +51,12 @@ SELECT level, index, hashes, root, (index + 1) << (8 * (level + 1)) AS filled_at
  ORDER BY filled_at, level LIMIT %b
 """
 _LATEST = f"{_CHECKPOINT} WHERE shard = %(shard)b AND log_epoch = %(epoch)b ORDER BY size DESC LIMIT 1"
+_AFTER = f"{_CHECKPOINT} WHERE shard = %b AND log_epoch = %b AND size > %b ORDER BY size LIMIT %b"
+_HEADS = f"""
+SELECT c.* FROM signer.shard AS s CROSS JOIN generate_series(1, s.log_epoch) AS epoch
+ CROSS JOIN LATERAL ({_CHECKPOINT} WHERE shard = s.id AND log_epoch = epoch ORDER BY size DESC LIMIT 1) AS c
+ ORDER BY c.shard, c.log_epoch
+"""
 _LATEST_COSIGNED = f"""
 {_CHECKPOINT} WHERE shard = %(shard)b AND log_epoch = %(epoch)b
    AND size = (SELECT size FROM (SELECT size, verifier_key
@@ -272,31 +278,32 @@ class LogStore:
             self._pool.connection() as connection,
             connection.cursor(binary=True, row_factory=class_row(StoredCheckpoint)) as cursor,
         ):
-            await cursor.execute(
-                "SELECT DISTINCT ON (shard, log_epoch) shard, log_epoch, size, root, note, created_at "
-                "FROM signer.checkpoint ORDER BY shard, log_epoch, size DESC"
-            )
+            await cursor.execute(_HEADS)
             return await cursor.fetchall()
 
-    async def stream_checkpoints(self, shard: int, chunk: int = 1000) -> AsyncIterator[StoredCheckpoint]:
+    async def stream_checkpoints(self, shard: int) -> AsyncIterator[StoredCheckpoint]:
         """Every checkpoint of a shard's logs, by size and then by epoch, in flat memory."""
-        after = (-1, -1)
+        streams = {epoch: self._stream_log(LogId(shard, epoch)) for epoch in await self.log_epochs(shard)}
+        heads = {epoch: await anext(stream, None) for epoch, stream in streams.items()}
+        while waiting := [head for head in heads.values() if head is not None]:
+            first = min(waiting, key=lambda head: (head.size, head.log_epoch))
+            yield first
+            heads[first.log_epoch] = await anext(streams[first.log_epoch], None)
+
+    async def _stream_log(self, log: LogId, chunk: int = 1000) -> AsyncIterator[StoredCheckpoint]:
+        after = -1
         while True:
             async with (
                 self._pool.connection() as connection,
                 connection.cursor(binary=True, row_factory=class_row(StoredCheckpoint)) as cursor,
             ):
-                await cursor.execute(
-                    f"{_CHECKPOINT} WHERE shard = %b AND (size, log_epoch) > (%b, %b) "
-                    "ORDER BY size, log_epoch LIMIT %b",
-                    [shard, *after, chunk],
-                )
+                await cursor.execute(_AFTER, [log.shard, log.epoch, after, chunk])
                 rows = await cursor.fetchall()
             for row in rows:
                 yield row
             if len(rows) < chunk:
                 return
-            after = (rows[-1].size, rows[-1].log_epoch)
+            after = rows[-1].size
 
     async def put_checkpoint(self, log: LogId, size: int, root: bytes, note: str) -> None:
         """Store a signed checkpoint; one that is stored already for this size stays."""

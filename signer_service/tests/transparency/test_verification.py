@@ -36,6 +36,22 @@ async def test_log_of_two_epochs_verifies(
     assert verified == LogVerified(shard=0, leaves=800, checkpoints=4, tiles=2 + 3, covered=800)
 
 
+async def test_checkpoints_of_every_epoch_come_by_size(
+    ledger: Ledger, checkpointer: Checkpointer, store: LogStore
+) -> None:
+    """A restored copy is shorter, so the checkpoints of its log lie between those of the log before."""
+    ledger.grow(900)
+    with ledger.as_intruder() as connection:
+        connection.execute("UPDATE signer.shard SET log_epoch = 2")
+        connection.execute(
+            "INSERT INTO signer.checkpoint SELECT 0, 1 + (n % 3 = 0)::integer, n, sha256(''), 'n' "
+            "FROM generate_series(1, 2500) AS n UNION ALL SELECT 0, 2, 7, sha256(''), 'n'"
+        )
+    found = [(checkpoint.size, checkpoint.log_epoch) async for checkpoint in store.stream_checkpoints(0)]
+    assert len(found) == 2_501 and found == sorted(found)
+    assert [(head.log_epoch, head.size) for head in await store.heads()] == [(1, 2_500), (2, 2_499)]
+
+
 async def test_empty_log_verifies(store: LogStore, signer: SoftwareSigner) -> None:
     assert await verify_log(store, AUTHORITY, 0, [signer.public_key.der]) == LogVerified(0, 0, 0, 0, 0)
 
