@@ -6,9 +6,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
+import psycopg
 
-from bonopay_signer.commands.offline import offline_ledger
+from bonopay_signer.commands.offline import name_actor, offline_ledger
 from bonopay_signer.commands.options import CommandFailed, Commands, add, group, if_missing, json_option, report
+from bonopay_signer.db.pool import SYSTEM
+from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger import handover
 from bonopay_signer.settings import Settings, token_address
 
@@ -29,6 +32,8 @@ def register(commands: Commands) -> None:
     following.add_argument("--output", type=Path, help="folder for a protocol, as of a ceremony (default: none)")
     _protocol_options(following)
     json_option(add(key, "list", _list, "the token's keys: label, key id, whether they are as a ceremony requires"))
+    publish = add(key, "publish", _publish, "publish the next key ahead of its rotation; the service may run")
+    publish.add_argument("--key", required=True, metavar="LABEL", help="the next key's label on the token")
     rotate = add(key, "rotate", _rotate, "hand every chain over from one key to another; the service must be stopped")
     rotate.add_argument("--to", required=True, metavar="LABEL", help="the new key's label on the token")
     rotate.add_argument("--from", dest="old", metavar="LABEL", help="the old key's label (default: KEY_LABEL)")
@@ -121,6 +126,22 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
         state = "good" if not key.troubles else "; ".join(key.troubles)
         print(f"{mark} {key.label:<24} {key.key_id or '-':<16}  {state}")
     return 0
+
+
+def _publish(arguments: argparse.Namespace, settings: Settings) -> int:
+    from bonopay_signer.hsm.commands import find_public_key
+
+    key = find_public_key(token_address(settings), settings.token_pin(), arguments.key)
+    published = asyncio.run(_publish_next(settings, key))
+    print(f"key {arguments.key} ({key.key_id}) {'is published now' if published else 'was published before'}")
+    return 0
+
+
+async def _publish_next(settings: Settings, key: PublicKey) -> bool:
+    connecting = psycopg.AsyncConnection.connect(settings.service_dsn(), autocommit=True, connect_timeout=5, **SYSTEM)
+    async with await connecting as connection:
+        await name_actor(connection)
+        return await handover.publish_next(connection, settings.shard, key)
 
 
 def _rotate(arguments: argparse.Namespace, settings: Settings) -> int:

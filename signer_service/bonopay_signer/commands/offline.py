@@ -17,6 +17,7 @@ from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
 from bonopay_signer.settings import Settings, token_address
+from bonopay_signer.tenants.actions import actor
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ async def offline_ledger(settings: Settings, key_labels: Sequence[str]) -> Async
         stack.push_async_callback(connection.close)
         await _refuse_other_schema(connection)
         await refuse_unsafe(connection)
+        await name_actor(connection)
         lock = ShardLock(dsn, settings.shard)
         try:
             await lock.acquire()
@@ -69,6 +71,11 @@ async def offline_ledger(settings: Settings, key_labels: Sequence[str]) -> Async
         stack.push_async_callback(writer.close)
         await writer.open()
         yield OfflineLedger(connection, signers, writer)
+
+
+async def name_actor(connection: psycopg.AsyncConnection) -> None:
+    """What this connection does is logged as done by the user who runs this process."""
+    await connection.execute("SELECT set_config('bonopay.actor', %s, false)", [actor()])
 
 
 async def _refuse_other_schema(connection: psycopg.AsyncConnection) -> None:

@@ -6,7 +6,8 @@ GRANT SELECT ON signer.migration, signer.merchant, signer.outlet, signer.api_key
 GRANT SELECT ON signer.terminal, signer.operator, signer.currency_rate, signer.action_log TO {role};
 GRANT UPDATE (last_used_at) ON signer.api_key TO {role};
 GRANT SELECT ON signer.entry, signer.outlet_head, signer.document, signer.verdict, signer.credit TO {role};
-GRANT SELECT, INSERT ON signer.signing_key, signer.dgi_exchange TO {role};
+GRANT SELECT, INSERT ON signer.dgi_exchange TO {role};
+GRANT SELECT, INSERT (key_id, public_der) ON signer.signing_key TO {role};
 GRANT SELECT, INSERT, UPDATE ON signer.submission TO {role};
 GRANT SELECT ON signer.shard TO {role};
 GRANT UPDATE (generation, taken_at) ON signer.shard TO {role};

@@ -105,6 +105,12 @@ def create_next_key(address: TokenAddress, pin: str, label: str) -> tuple[str, P
             return following, keys.find_key(session, following)[1]
 
 
+def find_public_key(address: TokenAddress, pin: str, label: str) -> PublicKey:
+    """The public key of a pair that may seal. Raises KeyMissing, PinRefused, HsmUnavailable."""
+    with token.told_as_unavailable("the key cannot be read", address), token.log_in(address, pin) as session:
+        return keys.find_key(session, label)[1]
+
+
 def _files(plan: Ceremony) -> tuple[Path, Path]:
     stem = f"key-ceremony-{date.fromisoformat(plan.date).isoformat()}"
     return plan.output / f"{stem}.txt", plan.output / f"{stem}.json"

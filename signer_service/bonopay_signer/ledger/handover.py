@@ -2,7 +2,7 @@
 
 ::
 
-    key create / key next ──▶ in force in no chain ──▶ key rotate: one entry per chain ──▶ in force ──▶ retired
+    key next ──▶ key publish (optional) ──▶ key rotate: one entry per chain ──▶ in force ──▶ retired
 
 The service starts only with the key that is in force in every chain of its shard. A retired key never comes back: it
 was retired because it was old, or because somebody may have it.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.hsm.signers import Signers
@@ -93,6 +94,19 @@ async def refuse_other_key(connection: psycopg.AsyncConnection, shard: int, key_
     )
 
 
+async def publish_next(connection: psycopg.AsyncConnection, shard: int, key: PublicKey) -> bool:
+    """Publish a key ahead of its rotation, for those who verify without a network. False when it is published already.
+
+    Raises KeyNotInForce while no chain has a key in force: the next key is published after it, never before.
+    """
+    if not await keys_in_force(connection, shard):
+        raise KeyNotInForce("no chain has an entry yet: start the service with this key instead, it publishes it")
+    if key.key_id in [known.key_id for known, _ in await reader.signing_keys(connection)]:
+        return False
+    await reader.publish_key(connection, key)
+    return True
+
+
 async def rotate(
     connection: psycopg.AsyncConnection,
     writer: LedgerWriter,
@@ -115,6 +129,8 @@ async def rotate(
         raise KeyNotInForce("the database holds another key under the new key's id; see: bonopay-signer verify")
     heads = await store.heads_of(connection, [outlet for outlet, key in in_force.items() if key == old_key.key_id])
     waiting = list(heads.values())
+    if waiting:
+        await _log(connection, shard, old_key, new_key, len(waiting))
     for start in range(0, len(waiting), _AT_ONCE):
         batch = waiting[start : start + _AT_ONCE]
         handed = (_hand_over(writer, signers, head, old_key, new_key) for head in batch)
@@ -123,6 +139,16 @@ async def rotate(
                 raise result
         told(start + len(batch), len(waiting))
     return len(waiting)
+
+
+async def _log(
+    connection: psycopg.AsyncConnection, shard: int, old_key: PublicKey, new_key: PublicKey, chains: int
+) -> None:
+    """In the action log, before the first chain: an interrupted rotation too is one that somebody began."""
+    before, after = {"key_id": old_key.key_id}, {"key_id": new_key.key_id, "chains": chains}
+    await connection.execute(
+        "SELECT signer.log_action('key.rotate', %s, NULL, %s, %s)", [f"shard {shard}", Jsonb(before), Jsonb(after)]
+    )
 
 
 async def _hand_over(

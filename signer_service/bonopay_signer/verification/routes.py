@@ -1,5 +1,6 @@
 """The public routes: verification for programs and people, and the keys."""
 
+from typing import Literal
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -25,7 +26,11 @@ from bonopay_signer.verification.pages import CONTENT_SECURITY_POLICY, LANGUAGES
 
 
 class PublishedKey(Struct, frozen=True):
-    """A JWK (RFC 7517) with its PEM; ``status``: ``active`` for the key that seals now, else ``retired``."""
+    """A JWK (RFC 7517) with its PEM.
+
+    ``status``: ``active`` for the key that seals now, ``retired`` for those before it, ``next`` for one that is
+    published ahead of its rotation.
+    """
 
     kid: str
     kty: str
@@ -33,7 +38,7 @@ class PublishedKey(Struct, frozen=True):
     x: str
     y: str
     pem: str
-    status: str
+    status: Literal["active", "retired", "next"]
     created_at: str
 
 
@@ -82,15 +87,21 @@ async def fiscal_keys(request: Request) -> Response:
     service = request.app.state.service
     async with service.pool.connection() as connection:
         keys = await reader.signing_keys(connection)
-    active = service.signers.key_id
+    order = [key.key_id for key, _ in keys]
+    active = order.index(service.signers.key_id) if service.signers.key_id in order else len(order)
     published = [
-        PublishedKey(
-            **key.jwk(), pem=key.pem, status="active" if key.key_id == active else "retired", created_at=created_at
-        )
-        for key, created_at in keys
+        PublishedKey(**key.jwk(), pem=key.pem, status=_status(place, active), created_at=created_at)
+        for place, (key, created_at) in enumerate(keys)
     ]
     answer = FiscalKeys(service.settings.authority, published)
     return json_response(answer, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _status(place: int, active: int) -> Literal["active", "retired", "next"]:
+    """Keys are published in the order of their use."""
+    if place == active:
+        return "active"
+    return "retired" if place < active else "next"
 
 
 async def _by_number(request: Request, number: str) -> Verification:

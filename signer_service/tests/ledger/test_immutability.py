@@ -34,6 +34,13 @@ def test_service_role_has_no_right_to(with_entries: Stand, statement: str) -> No
         connection.execute(statement)
 
 
+def test_service_role_cannot_say_when_a_key_was_published(with_entries: Stand) -> None:
+    """Keys are used in the order of their publication: a key put before the one in force would count as retired."""
+    backdated = "INSERT INTO signer.signing_key VALUES ('0000000000000000', '', '2026-01-01')"
+    with with_entries.database.as_service() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(backdated)
+
+
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_triggers_refuse_even_the_superuser(with_entries: Stand, statement: str) -> None:
     with with_entries.database.as_admin() as connection, pytest.raises(psycopg.errors.IntegrityConstraintViolation):

@@ -1,5 +1,6 @@
 """One key after the other: every chain is handed over, what was sealed verifies for ever, no key comes back."""
 
+import json
 import re
 import signal
 import sys
@@ -89,6 +90,20 @@ def _assert_published(stand: Stand, statuses: dict[str, str]) -> None:
     assert {key["kid"]: key["status"] for key in keys} == statuses
 
 
+def _assert_verifies(stand: Stand) -> None:
+    """``bonopay-signer verify``, over everything."""
+    done = stand.command("verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _assert_logged(stand: Stand, *actions: tuple[str, str]) -> None:
+    """In this order, each once, by somebody who is named."""
+    records = json.loads(stand.command("action-log", "--json").stdout)
+    found = [(record["action"], record["subject"]) for record in records if record["action"].startswith("key.")]
+    assert found == list(actions)
+    assert all(record["actor"] for record in records)
+
+
 def test_every_chain_goes_over_to_the_new_key_and_old_receipts_verify_for_ever(
     new_stand: Callable[..., Stand], own_token: Token
 ) -> None:
@@ -99,6 +114,9 @@ def test_every_chain_goes_over_to_the_new_key_and_old_receipts_verify_for_ever(
     first = before[0]["key_id"]
     second = _next_key(stand)
     assert "stop it first" in _refused(stand, "key", "rotate", "--to", SECOND)
+    for told in ("is published now", "was published before"):
+        assert told in stand.command("key", "publish", "--key", SECOND).stdout
+    _assert_published(stand, {first: "active", second: "next"})
     assert stand.sealed(outlets[0])["key_id"] == first, "nothing changed under a service that runs"
     stand.process.stop()
 
@@ -121,7 +139,9 @@ def test_every_chain_goes_over_to_the_new_key_and_old_receipts_verify_for_ever(
     assert _assert_chain_holds(stand, outlets[2]) == document_kinds, "a chain that begins later needs no rotation"
     positions = [position for (position,) in stand.rows("SELECT position FROM signer.entry ORDER BY position")]
     assert positions == list(range(len(positions)))
+    _assert_logged(stand, ("key.publish", f"key {first}"), ("key.publish", f"key {second}"), ("key.rotate", "shard 0"))
     stand.process.stop()
+    _assert_verifies(stand)
 
     _next_key(_with_key(stand, SECOND))
     assert "3 of 3 chains" in _rotate(stand, SECOND, THIRD)
@@ -130,6 +150,8 @@ def test_every_chain_goes_over_to_the_new_key_and_old_receipts_verify_for_ever(
     for sealed in (before[0], after[0], last):
         _assert_public_verification(stand, sealed)
     _assert_chain_holds(stand, outlets[1])
+    stand.process.stop()
+    _assert_verifies(stand)
 
 
 def test_a_key_that_no_chain_was_handed_over_to_does_not_start_and_publishes_nothing(
@@ -151,7 +173,7 @@ def test_a_retired_key_never_comes_back(new_stand: Callable[..., Stand], own_tok
     stand = new_stand(hsm=own_token)
     stand.start()
     stand.sealed(stand.outlet())
-    _next_key(stand)
+    second = _next_key(stand)
     stand.process.stop()
     _rotate(stand, FIRST, SECOND)
     entries = stand.rows("SELECT count(*) FROM signer.entry")
@@ -162,6 +184,15 @@ def test_a_retired_key_never_comes_back(new_stand: Callable[..., Stand], own_tok
     assert "no key 'nowhere'" in words
     assert stand.rows("SELECT count(*) FROM signer.entry") == entries
     assert "0 chains handed over" in _rotate(stand, FIRST, SECOND), "again, it finds nothing left to do"
+    _assert_verifies(stand)
+    with stand.database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE signer.signing_key SET created_at = created_at - interval '1 day' WHERE key_id = %s", [second]
+        )
+    assert "1 of 1 chains" in _rotate(stand, SECOND, FIRST), "who changes the database may bring it back"
+    done = stand.command("verify")
+    assert done.returncode == 1 and "BAD at entry 4, key: the chain is handed back to" in done.stdout, done.stdout
 
 
 def test_an_interrupted_rotation_refuses_both_keys_and_is_finished_by_the_same_command(
@@ -193,6 +224,8 @@ def test_an_interrupted_rotation_refuses_both_keys_and_is_finished_by_the_same_c
     for outlet in outlets:
         assert stand.sealed(outlet)["key_id"] == second
         assert _assert_chain_holds(stand, outlet).count("key_rotation") == 1
+    stand.process.stop()
+    _assert_verifies(stand)
 
 
 def _let_rotations_hang(stand: Stand, allowed: int) -> None:

@@ -37,6 +37,7 @@ class Chain:
     entry_hash: bytes = ZERO_HASH
     sealed_at: str = ""
     key_id: str | None = None
+    retired: set[str] = field(default_factory=set)
     start_index: int = 0
     start_sequence: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -317,6 +318,9 @@ class Ledger:
             verify_rotation(statement, entry.previous_hash, payload, self.keys[statement.key_id], following)
         except RotationInvalid as error:
             raise Broken("key", str(error)) from error
+        chain.retired.add(statement.key_id)
+        if following.key_id in chain.retired:
+            raise Broken("key", f"the chain is handed back to {following.key_id}, which was retired in it")
         chain.key_id = following.key_id
 
 
