@@ -45,6 +45,9 @@ class BenchSigner(Signer):
             "BONOPAY_SIGNER_DATABASE_URL": self.cluster.url(SERVICE, self.database),
             "BONOPAY_SIGNER_HEAD_STORE": str(self.folder / f"heads-{self.name}"),
             "BONOPAY_SIGNER_LOG_LEVEL": "WARNING",
+            # What is measured is the ledger's speed, not what a single client is granted of it.
+            "BONOPAY_SIGNER_KEY_RATE": "0",
+            "BONOPAY_SIGNER_OUTLET_RATE": "0",
             **self._settings,
         }
         if admin:

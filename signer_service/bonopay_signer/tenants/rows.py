@@ -78,7 +78,7 @@ class Outlet:
         return self.terminals.get(terminal_id or "", self.terminal_policy == ANY)
 
     def admits_user(self, user_id: str, name: str, issued_at: datetime) -> bool:
-        """Whether a document of this time may name this user (SFE §1.22 w).
+        """Whether a document of this time may name this user (SFE §1.2 w).
 
         What somebody sold before leaving may be sealed afterwards. Where all must be registered, a user is known by id
         and name together, so that nobody sells under a shared one.

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from bonopay_signer.db.migrate import _BOOTSTRAP, _apply, bundled, migrate
 from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.fiscal.statement import ZERO_HASH
+from bonopay_signer.ledger.verify.run import verify_database
 from bonopay_signer.tenants import admin
 from bonopay_signer.tenants.actions import (
     ActionFault,
@@ -283,3 +284,15 @@ def test_two_administrators_at_once_write_one_chain(database: Database) -> None:
         with acting(second, "merchant.add"):
             admin.add_merchant(second, "BBBBB", "b", False)
     assert [action.number for action in _actions(database)] == [1, 2]
+
+
+def test_verification_of_the_whole_ledger_covers_the_log(database: Database) -> None:
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        admin.add_merchant(connection, NIF, "Vendeur", False)
+        admin.add_outlet(connection, NEW, "jwt", SecretBox.from_text(new_key()), False)
+    assert verify_database(database.service, "BONO-CD-TEST").is_good
+    with database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE signer.outlet SET dgi_url = 'http://elsewhere'")
+    (fault,) = verify_database(database.service, "BONO-CD-TEST").faults
+    assert str(fault).startswith("action log: BAD at action") and "outlet KIN001: dgi_url" in str(fault)

@@ -33,7 +33,7 @@ CREATE TABLE signer.terminal (
 );
 CREATE UNIQUE INDEX terminal_current ON signer.terminal (outlet_id, id) WHERE revoked_at IS NULL;
 
--- A user of record: the operator that the DGI is told and that the invoice names (SFE §1.22 w). Who left and came back
+-- A user of record: the operator that the DGI is told and that the invoice names (SFE §1.2 w). Who left and came back
 -- has two rows.
 CREATE TABLE signer.operator (
     number        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -17,6 +17,7 @@ from bonopay_signer.ledger.verify.facts import Fact
 from bonopay_signer.ledger.verify.outcome import Fault
 from bonopay_signer.ledger.verify.records import COLUMNS, Record
 from bonopay_signer.ledger.verify.stream import PAGE
+from bonopay_signer.tenants.actions import ActionFault, verify_action_log
 
 _OPTIONS = "-c bonopay.merchant=* -c timezone=UTC -c statement_timeout=0 -c lock_timeout=10000"
 _POSITIONS = 2**40
@@ -31,6 +32,12 @@ def snapshot(dsn: str) -> Iterator[psycopg.Connection]:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         yield connection
+
+
+def action_faults(connection: psycopg.Connection) -> list[Fault]:
+    """Of the registry's action log, and of the registry where it is not what the log says."""
+    found = verify_action_log(connection)
+    return [Fault("action log", found.number, "action", found.detail)] if isinstance(found, ActionFault) else []
 
 
 def record(row: tuple[Any, ...]) -> tuple[int, Record]:

@@ -10,6 +10,7 @@ from bonopay_signer.ledger.verify.chains import Ledger, Scope
 from bonopay_signer.ledger.verify.credits import CreditJudge
 from bonopay_signer.ledger.verify.database import (
     DatabaseSource,
+    action_faults,
     compare_heads,
     compare_shards,
     compare_tables,
@@ -61,6 +62,7 @@ def verify_database(
         outcome.faults += compare_tables(source, ledger)
         if outlets is None:
             outcome.faults += compare_shards(source, ledger, known)
+            outcome.faults += action_faults(connection)
     outcome.notes += notes_of(ledger)
     if known is None:
         outcome.notes.append("there is no head store to compare with: a ledger that lost its end looks whole")
