@@ -15,7 +15,8 @@ class Cable:
         self._open = asyncio.Event()
         self._open.set()
         started = threading.Event()
-        threading.Thread(target=self._run, args=(started.set,), daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(started.set,), daemon=True)
+        self._thread.start()
         assert started.wait(10)
 
     def silence(self) -> None:
@@ -25,7 +26,16 @@ class Cable:
         self._loop.call_soon_threadsafe(self._open.set)
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _cut(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _run(self, started: Callable[[], None]) -> None:
         asyncio.set_event_loop(self._loop)
