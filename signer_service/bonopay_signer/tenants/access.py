@@ -18,8 +18,8 @@ class Access:
         self._limits = limits
         self._usage = usage
 
-    async def authenticate(self, authorization: str | None, cost: int = 1) -> ApiKey:
-        """The key that an ``Authorization`` header holds; ``cost`` is what the request counts against its rate.
+    async def authenticate(self, authorization: str | None) -> ApiKey:
+        """The key that an ``Authorization`` header holds.
 
         Raises Problem ``unauthorized``, the same whatever is wrong with it, or ``rate_limited``.
         """
@@ -31,13 +31,13 @@ class Access:
         stored = await self._registry.api_key(prefix)
         if not apikeys.matches(stored, secret) or stored is None or not stored.is_current():
             raise Problem("unauthorized")
-        self._limits.take_of_key(stored, cost)
+        self._limits.take_of_key(stored)
         self._usage.note(prefix)
         return stored
 
     def charge(self, key: ApiKey, cost: int) -> None:
-        """What a request counts beyond its authentication, when its body tells. Raises Problem ``rate_limited``."""
-        self._limits.take_of_key(key, cost)
+        """What a request counts beyond its authentication, when its body tells: later requests wait for it."""
+        self._limits.charge_key(key, cost)
 
     async def outlet_to_seal(self, key: ApiKey, invoice: Invoice) -> Outlet:
         """The outlet of a payload. Raises Problem ``rate_limited``, or ``forbidden``: unknown and foreign outlets look
