@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bonopay_signer import metrics
-from bonopay_signer.api.problems import EXPECTED, as_problem
+from bonopay_signer.api.problems import EXPECTED, Problem, as_problem
 from bonopay_signer.api.service import Service
+from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.sealing.answer import SealedInvoice, judged, sealed_answer, sealed_invoice, undecided
-from bonopay_signer.sealing.replay import Outcome
+from bonopay_signer.sealing.replay import Outcome, find_sealed
 from bonopay_signer.sealing.submissions import State
+from bonopay_signer.tenants.access import objection
 from bonopay_signer.tenants.apikeys import ApiKey
 from bonopay_signer.tenants.rows import DEFERRED, Outlet
 
@@ -41,11 +43,23 @@ async def admit(service: Service, key: ApiKey, data: bytes) -> Admitted:
 async def seal(service: Service, admitted: Admitted) -> tuple[SealedInvoice, bool]:
     """(the answer, whether the document was sealed before). Raises Problem."""
     with _counted():
-        outcome = await service.sealing.seal(admitted.invoice, admitted.outlet)
+        refusal = objection(admitted.outlet, admitted.invoice)
+        if refusal is None:
+            outcome = await service.sealing.seal(admitted.invoice, admitted.outlet)
+        else:
+            outcome = await _sealed_before(service, admitted.invoice, refusal)
         answer = await _answer(service, outcome, admitted.outlet)
     (_replayed if outcome.replayed else _sealed).inc()
     metrics.seal_seconds[admitted.outlet.dgi_mode].observe(time.perf_counter() - admitted.arrived)
     return answer, outcome.replayed
+
+
+async def _sealed_before(service: Service, invoice: Invoice, refusal: str) -> Outcome:
+    """What was sealed stays answered, for ever: also when the outlet was closed or its cashier left since."""
+    replay = await find_sealed(service.pool, service.writer, invoice, canonical.encode(invoice))
+    if replay is None:
+        raise Problem("forbidden", refusal)
+    return replay
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Access:
 
     async def outlet_to_seal(self, key: ApiKey, invoice: Invoice) -> Outlet:
         """The outlet of a payload. Raises Problem ``rate_limited``, or ``forbidden``: unknown and foreign outlets look
-        the same; of the key's own outlets it is told what is wrong."""
+        the same."""
         outlet = await self._registry.outlet(invoice.outlet_id)
         if (
             outlet is None
@@ -49,9 +49,8 @@ class Access:
             or not key.covers(invoice.merchant_nif, outlet.id, apikeys.SEAL)
         ):
             raise Problem("forbidden")
-        refusal = _refusal(key, outlet, invoice)
-        if refusal:
-            raise Problem("forbidden", refusal)
+        if not key.covers_terminal(invoice.pos_terminal_id):
+            raise Problem("forbidden", "the key is for other terminals")
         self._limits.take_of_outlet(outlet.id)
         return outlet
 
@@ -63,12 +62,11 @@ class Access:
         return outlet
 
 
-def _refusal(key: ApiKey, outlet: Outlet, invoice: Invoice) -> str | None:
+def objection(outlet: Outlet, invoice: Invoice) -> str | None:
+    """Why a document is not sealed at its outlet any more, or not yet. What was sealed is answered all the same."""
     terminal = invoice.pos_terminal_id
     if outlet.revoked_at is not None:
         return f"outlet {outlet.id} is closed"
-    if not key.covers_terminal(terminal):
-        return "the key is for other terminals"
     if not outlet.admits_terminal(terminal):
         return f"terminal {terminal} is not, or no longer, registered at outlet {outlet.id}"
     if not outlet.admits_user(invoice.cashier_id, invoice.cashier_name, datetime.fromisoformat(invoice.issued_at)):

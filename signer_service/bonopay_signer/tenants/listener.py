@@ -57,7 +57,8 @@ class RegistryListener:
             except (psycopg.Error, TimeoutError, OSError) as error:
                 if self._holds_until:
                     pause = _FIRST_PAUSE
-                _logger.warning("the registry is read from the database until its changes are heard again: %s", error)
+                level = logging.WARNING if pause == _FIRST_PAUSE else logging.DEBUG  # told once, not at every attempt
+                _logger.log(level, "the registry is read from the database until changes are heard again: %s", error)
             except Exception:
                 _logger.exception("the listener of the registry failed and starts anew")
             self._holds_until = 0.0

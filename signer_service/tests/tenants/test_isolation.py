@@ -130,7 +130,8 @@ def test_revoked_merchant_and_closed_outlet_have_nothing_sealed(new_stand: Calla
     stand = new_stand()
     stand.start()
     open_one, closed = stand.outlet(mode="deferred"), stand.outlet(mode="deferred")
-    number = stand.post(document(closed)).json()["fiscal_number"]
+    payload = document(closed)
+    number = stand.post(payload).json()["fiscal_number"]
     refused = stand.command("outlet", "revoke", closed.id)
     assert refused.returncode == 1 and "--yes" in refused.stderr
     assert stand.post(document(closed)).status_code == 201
@@ -138,6 +139,8 @@ def test_revoked_merchant_and_closed_outlet_have_nothing_sealed(new_stand: Calla
     answer = stand.post(document(closed))
     assert (answer.status_code, answer.json()["detail"]) == (403, f"outlet {closed.id} is closed")
     assert stand.get(f"/api/v1/invoices/{number}").status_code == 200, "what was sealed is read for ever"
+    replayed = stand.post(payload)
+    assert (replayed.status_code, replayed.json()["fiscal_number"]) == (200, number), "and answered for ever"
     assert stand.post(document(open_one)).status_code == 201
     assert stand.command("merchant", "revoke", open_one.nif, "--yes").returncode == 0
     assert stand.post(document(open_one)).status_code == 401
