@@ -46,7 +46,6 @@ _EXPECTED = (
     psycopg.Error,
     PoolTimeout,
     OSError,
-    TimeoutError,
     HsmUnavailable,
     LockLost,
     SecondSigner,
@@ -84,6 +83,7 @@ class ReadinessCheck:
             "clock": self._clock,
             "queue": self._room,
         }
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._asking: asyncio.Task[Readiness] | None = None
         self._asked_at = 0.0
 
@@ -94,10 +94,25 @@ class ReadinessCheck:
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> Readiness:
-        answers = await asyncio.gather(*(_reason(part) for part in self._parts.values()))
+        answers = await asyncio.gather(*(self._reason(name) for name in self._parts))
         self._asked_at = time.monotonic()
         reasons = {name: reason for name, reason in zip(self._parts, answers, strict=True) if reason is not None}
         return Readiness(not reasons, {name: name not in reasons for name in self._parts}, reasons)
+
+    async def _reason(self, name: str) -> str | None:
+        """Why a part is not ready; None when it is.
+
+        A part that hangs is not cancelled, which would leave its connection in the middle of something: the next to ask
+        waits for the same answer.
+        """
+        task = self._running.get(name)
+        if task is None:
+            task = self._running[name] = asyncio.ensure_future(self._parts[name]())
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
+        if not done:
+            return f"no answer within {PATIENCE:g} s"
+        del self._running[name]
+        return _words(task.exception())
 
     async def _database(self) -> None:
         """Answers, and is not a standby that a failover left behind."""
@@ -137,15 +152,12 @@ class ReadinessCheck:
             raise NotReady(f"{len(self._queue)} documents wait, no more may")
 
 
-async def _reason(part: Callable[[], Awaitable[None]]) -> str | None:
-    """Why a part is not ready; None when it is. The database's own words may quote an address: its kind is enough."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await part()
-    except TimeoutError:
-        return f"no answer within {PATIENCE:g} s"
-    except (psycopg.Error, PoolTimeout) as error:
+def _words(error: BaseException | None) -> str | None:
+    """The database's own words may quote an address: its kind is enough. Raises what is a defect."""
+    if error is None:
+        return None
+    if isinstance(error, (psycopg.Error, PoolTimeout)):
         return f"the database does not answer ({type(error).__name__})"
-    except _EXPECTED as error:
+    if isinstance(error, _EXPECTED):
         return str(error)
-    return None
+    raise error

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,10 @@ def test_headers_that_every_answer_has_are_described(stand: Stand, description: 
     sealed = stand.post(document(stand.outlet(mode="deferred")))
     described = description["paths"]["/api/v1/invoices"]["post"]["responses"]["201"]["headers"]
     assert set(described) <= {name.title() for name in sealed.headers}
+
+
+def test_contract_page_names_every_problem_and_every_path(description: dict[str, Any]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text(encoding="utf-8")
+    assert [code for code in PROBLEMS if f"`{code}`" not in page] == []
+    of_the_log = ("/api/v1/log", "/api/v1/witness")
+    assert [path for path in description["paths"] if path not in page and not path.startswith(of_the_log)] == []
