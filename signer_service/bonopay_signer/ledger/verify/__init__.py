@@ -8,7 +8,7 @@
 `credits`       every credit note judged again against its original and the notes before it
 `stream`        pages of entries through the processes and back in order
 `database`      the ledger of a database: its entries, and the tables beside them
-`log`           the transparency log of a database: tiles and checkpoints over the same entries
+`log`           tiles and checkpoints of the transparency log, over the same entries; the action log
 `exported`      the ledger of an exported file
 `outcome`       what was found, for people and for programs
 ==============  ======================================================================================================
