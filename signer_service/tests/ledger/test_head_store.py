@@ -1,5 +1,7 @@
-"""The head store under a full disk, I/O errors, torn writes and a clock that runs backwards: nothing is answered that it
-does not have, and nothing is lost when it works again."""
+"""The head store under a full disk, I/O errors and torn writes; a clock that runs backwards.
+
+Nothing is answered that the head store does not have, and nothing is lost when it works again.
+"""
 
 import asyncio
 import errno
@@ -104,7 +106,9 @@ def test_snapshot_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
     try:
         with pytest.raises(HeadStoreError, match="cannot be written"):
-            store.write(Known(0, 1, 2, HASH, {f"OUT{n:03d}": KnownHead(f"OUT{n:03d}", 1, 1, 1, HASH) for n in range(9)}))
+            store.write(
+                Known(0, 1, 2, HASH, {f"OUT{n:03d}": KnownHead(f"OUT{n:03d}", 1, 1, 1, HASH) for n in range(9)})
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     store.close()

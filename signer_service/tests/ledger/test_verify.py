@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import rfc8785
 
+from ..support.processes import run_signer_command, wait_until
 from ..support.stand import Outlet, Stand
 
 TRIGGERS = "ALTER TABLE signer.{} {} TRIGGER USER"
@@ -182,3 +184,69 @@ def test_row_whose_hashes_were_recomputed_is_found_by_its_signature(
 def test_unknown_outlet_is_an_error_not_a_good_chain(stand: Stand) -> None:
     done = stand.command("verify", "--outlet", "NOWHERE")
     assert done.returncode == 2 and "NOWHERE" in done.stderr
+
+
+def test_outcome_for_programs(chain: tuple[Stand, Outlet]) -> None:
+    stand, outlet = chain
+    done = stand.command("verify", "--json")
+    outcome = json.loads(done.stdout)
+    assert done.returncode == 0 and outcome["result"] == "good" and outcome["faults"] == []
+    assert {name: outcome["outlets"][0][name] for name in ("outlet_id", "entries", "invoices", "gaps")} == {
+        "outlet_id": outlet.id,
+        "entries": 6,
+        "invoices": 3,
+        "gaps": [],
+    }
+
+
+def test_exported_copy_is_verified_without_any_setting(chain: tuple[Stand, Outlet], tmp_path: Path) -> None:
+    stand, outlet = chain
+    copy, key = tmp_path / "ledger.jsonl", tmp_path / "key.pem"
+    done = stand.command("export", "--output", str(copy))
+    assert done.returncode == 0 and done.stdout == f"wrote 6 entries to {copy}\n", done.stderr
+    key.write_text(stand.http.get("/.well-known/fiscal-keys.json").json()["keys"][0]["pem"])
+    header = json.loads(copy.read_bytes().splitlines()[0])
+    assert header["checkpoints"] and header["shards"][0]["size"] == 6
+    done = run_signer_command("verify", "--file", str(copy), "--trust", str(key), environment={})
+    assert done.returncode == 0 and f"{outlet.id}: good, 6 entries, 3 invoices" in done.stdout, done.stderr
+    copy.write_bytes(copy.read_bytes()[:-100])
+    done = run_signer_command("verify", "--file", str(copy), environment={})
+    assert done.returncode == 1 and "line 8: BAD at line" in done.stdout
+
+
+def test_what_cannot_be_checked_is_neither_good_nor_bad(chain: tuple[Stand, Outlet], tmp_path: Path) -> None:
+    stand, _ = chain
+    away = {**stand.environment, "BONOPAY_SIGNER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    for arguments, environment in (
+        (["verify"], away),
+        (["verify"], {}),
+        (["verify", "--file", str(tmp_path / "none")], {}),
+        (["verify", "--trust", str(stand.key_file)], stand.environment),
+    ):
+        done = run_signer_command(*arguments, environment=environment)
+        assert done.returncode == 2 and "not verified" in done.stderr and done.stdout == "", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("UPDATE signer.checkpoint SET root = sha256('x')", "log 1 of shard 0: BAD at root"),
+        ("UPDATE signer.checkpoint SET note = replace(note, 'bonopay', 'bonobay')", "log 1 of shard 0: BAD at note"),
+        ("UPDATE signer.action_log SET record = record || convert_to(' ', 'UTF8') WHERE number = 2", "record 2"),
+        ("DELETE FROM signer.action_log WHERE number = 2", "record 2"),
+    ],
+)
+def test_changed_log_is_named(chain: tuple[Stand, Outlet], statement: str, place: str) -> None:
+    stand, _ = chain
+    table = statement.split("signer.")[1].split()[0]
+    wait_until(lambda: stand.rows("SELECT FROM signer.checkpoint"), "a checkpoint")
+    with stand.database.as_admin() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(f"CREATE TEMP TABLE saved AS SELECT * FROM signer.{table}")
+        connection.execute(statement)
+        try:
+            done = stand.command("verify")
+        finally:
+            connection.execute(f"DELETE FROM signer.{table}")
+            connection.execute(f"INSERT INTO signer.{table} SELECT * FROM saved")
+    assert done.returncode == 1 and place in done.stdout, done.stdout + done.stderr

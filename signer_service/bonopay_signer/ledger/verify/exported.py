@@ -106,10 +106,12 @@ class FileSource:
         self._file.close()
 
     def scope(self, trusted: frozenset[str] | None) -> Scope:
+        """The header's word for the key of a chain that begins later is not taken where keys are ``trusted``."""
         starts = {
             start.outlet_id: Chain(
                 *(start.outlet_id, start.merchant_nif, start.epoch, start.index, start.sequence),
-                *(bytes.fromhex(start.entry_hash), start.sealed_at, start.key_id, start.index, start.sequence),
+                *(bytes.fromhex(start.entry_hash), start.sealed_at, None if trusted else start.key_id),
+                *(start.index, start.sequence),
             )
             for start in self.header.starts
         }
