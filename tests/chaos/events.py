@@ -18,6 +18,7 @@ _NO_SPACE = "No space left on device"
 _BEHIND = "the clock shows"
 NOTICING = 10.0  # seconds until libfaketime has read its file and a document met it
 STARTING = 20.0  # seconds in which a signer is ready, or has said why not
+SILENCE = 1.5  # seconds without an answer
 FENCED = 8.0  # seconds in which a signer that was replaced says no
 
 
@@ -163,13 +164,28 @@ def write_of_heads_fails(stack: Stack, _random: Random) -> str:
     It lasts longer than a till waits, so that documents are sent again that are in the ledger and not in the store.
     """
     with failing_calls([stack.leader.pid], ["fdatasync", "fsync"], "EIO"):
-        time.sleep(0.5)  # until strace has hold of every thread
-        before = stack.answered()
+        before = _when_silent(stack)
         time.sleep(TIMEOUT + 1.0)
         released = stack.answered() - before
     if released:
         raise Violated(f"{released} answers left although the head store could not be written")
     return "no answer left"
+
+
+def _when_silent(stack: Stack) -> int:
+    """The answers so far, once those have arrived that left before the disk failed: a till waits no longer for one.
+
+    :raises Violated: when answers go on
+    """
+    deadline = time.monotonic() + 2 * TIMEOUT
+    count, since = stack.answered(), time.monotonic()
+    while time.monotonic() - since < SILENCE:
+        time.sleep(0.05)
+        if (now := stack.answered()) != count:
+            count, since = now, time.monotonic()
+        if time.monotonic() > deadline:
+            raise Violated("answers go on leaving although the head store cannot be written")
+    return count
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

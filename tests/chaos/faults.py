@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from launcher.shell import environment
 
 _FAKETIME = "libfaketimeMT.so.1"
 NOW = "+0"
+_ATTACHING = 10.0  # seconds
 _FILLING = (1 << 20, 1 << 12)  # bytes at once: quickly, then to the last block
 
 
@@ -51,7 +53,7 @@ class Disk:
 
 
 @contextmanager
-def failing_calls(pids: Iterable[int], calls: Sequence[str], error: str, when: str = "1+") -> Iterator[None]:
+def failing_calls(pids: Sequence[int], calls: Sequence[str], error: str, when: str = "1+") -> Iterator[None]:
     """While the block runs, these system calls of these processes and their threads fail with ``error``.
 
     :param when: as strace's `inject=…:when=`: "1" only the first call of each, "1+" every one
@@ -63,12 +65,29 @@ def failing_calls(pids: Iterable[int], calls: Sequence[str], error: str, when: s
         command += ["-p", str(pid)]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
+        _wait_until_traced(pids, tracer)
         yield
     finally:
         tracer.send_signal(signal.SIGINT)  # it lets go of whom it traces; SIGKILL would take them with it
         words = tracer.communicate()[1].decode()
     if "not permitted" in words:
         raise LauncherError(f"strace may not trace here: {words.strip()}", "Allow ptrace, or run this as root.")
+
+
+def _wait_until_traced(pids: Iterable[int], tracer: subprocess.Popen) -> None:
+    """Attaching takes as long as a busy machine makes it take."""
+    deadline = time.monotonic() + _ATTACHING
+    while not all(_traced(pid) for pid in pids) and tracer.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _traced(pid: int) -> bool:
+    """Every thread of the process is, or it has ended."""
+    try:
+        states = [status.read_text() for status in Path(f"/proc/{pid}/task").glob("*/status")]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return not any("\nTracerPid:\t0\n" in state for state in states)
 
 
 class Clock:
