@@ -61,7 +61,9 @@ class Instance:
     def start(self) -> None:
         self.cluster.start()
         self.sandbox.service.start()
-        self.signer.service.start()
+        if not self.signer.service.pid():
+            self.signer.upgrade()
+            self.signer.service.start()
 
     def stop(self) -> None:
         """End whatever of this instance runs; needs no more than the folder, so it also ends what is half prepared."""

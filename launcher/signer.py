@@ -42,6 +42,13 @@ class Signer:
         self.run("token", "init", "--if-missing", "--so-pin-file", str(self._secret("so-pin")))
         self.run("key", "create", "--if-missing")
 
+    def upgrade(self) -> None:
+        """Bring what an older version left behind to this one: the schema, and a head store, which the first versions
+        had not. Where there is one, it is never begun anew: that would hide a database that lost its end."""
+        self.run("migrate", "--service-role", SERVICE)
+        if not self._heads.exists():
+            self.run("head-store", "adopt")
+
     def register(self, merchant: Mapping[str, str], dgi_url: str, dgi_token_file: Path) -> None:
         """Merchant, outlet and API key; `merchant` as `launcher.instance.DEMO_MERCHANT`."""
         self.run("merchant", "add", "--if-missing", "--nif", merchant["nif"], "--name", merchant["name"])
@@ -79,7 +86,7 @@ class Signer:
             "TOKEN_LABEL": "bonopay",
             "TOKEN_PIN_FILE": str(self._secret("pin")),
             "SECRETS_KEY_FILE": str(self._secret("secrets-key")),
-            "HEAD_STORE": str(self.folder / "heads"),
+            "HEAD_STORE": str(self._heads),
         }
         if admin:
             settings["OWNER_DATABASE_URL"] = self.cluster.url(OWNER, DATABASE)
@@ -106,9 +113,14 @@ class Signer:
         tokens = self.folder / "tokens"
         tokens.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / "secrets").mkdir(exist_ok=True, mode=0o700)
+        self._heads.mkdir(exist_ok=True, mode=0o700)
         (self.folder / "softhsm2.conf").write_text(
             f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
         )
+
+    @property
+    def _heads(self) -> Path:
+        return self.folder / "heads"
 
     def _secret(self, name: str) -> Path:
         return self.folder / "secrets" / name
