@@ -41,7 +41,7 @@ def _careless(stand: Stand, outlet: Outlet) -> None:
     for path in ("invoices", "outlets", f"invoices/{stand.key}", f"outlets/{stand.key}", f"verify/{stand.key}"):
         for query in (f"cursor={stand.key}", f"{stand.key}=1", f"limit={stand.key}", f"code={stand.key}"):
             stand.http.get(f"/api/v1/{path}?{query}", headers=headers)
-    items = [stand.key, {stand.key: stand.key}, {**document(outlet), "reference_number": stand.key}]
+    items = [stand.key, {stand.key: stand.key}, {**document(outlet), "totals": stand.key}]
     assert stand.http.post("/api/v1/invoices/batch", json={"invoices": items}, headers=headers).status_code == 200
     stand.http.post(f"/api/v1/invoices/batch?{stand.key}", content=stand.key, headers=headers)
     stand.http.request(stand.key.upper()[:15], "/health", headers=headers)
