@@ -81,7 +81,10 @@ async def _adopt_ledger(settings: Settings) -> int:
 
 
 def _open(arguments: argparse.Namespace, settings: Settings) -> int:
-    return asyncio.run(_open_epoch(arguments.reason.strip(), arguments.yes, settings))
+    reason = arguments.reason.strip()
+    if not 1 <= len(reason) <= 200:
+        raise CommandFailed("--reason takes 1 to 200 characters")
+    return asyncio.run(_open_epoch(reason, arguments.yes, settings))
 
 
 async def _open_epoch(reason: str, confirmed: bool, settings: Settings) -> int:
@@ -91,7 +94,7 @@ async def _open_epoch(reason: str, confirmed: bool, settings: Settings) -> int:
             raise CommandFailed("the head store is empty: nothing tells what was lost; see: head-store adopt")
         try:
             return await _opened(connection, heads, known, generation, reason, confirmed, settings)
-        except (epochs.NotOpened, ClockBehind) as error:
+        except (epochs.NotOpened, ClockBehind, ValueError) as error:
             raise CommandFailed(str(error)) from error
 
 

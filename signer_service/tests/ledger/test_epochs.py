@@ -12,8 +12,10 @@ from psycopg.conninfo import make_conninfo
 
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.pool import SYSTEM
+from bonopay_signer.fiscal.statement import entry_hash
 from bonopay_signer.ledger import epochs, store
-from bonopay_signer.ledger.headstore import HeadStore
+from bonopay_signer.ledger.epochs import Lost
+from bonopay_signer.ledger.headstore import HeadStore, KnownHead
 from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.ledger.verify.outcome import Outcome
 from bonopay_signer.ledger.verify.run import verify_database
@@ -179,3 +181,49 @@ def test_service_role_opens_no_epoch(books: Books) -> None:
             "SELECT has_function_privilege(%s, %s, 'EXECUTE')", [books.database.service_role, oid]
         ).fetchone()
     assert allowed == (False,)
+
+
+@pytest.mark.parametrize(
+    ("change", "sqlstate"),
+    [
+        (("e.generation", -1), "BP001"),
+        (("e.size", 1), "BP001"),
+        (("e.log_epoch", 0), "BP001"),
+        (("index", 1), "BP002"),
+        (("epoch", 1), "BP002"),
+        (("sequence", 0), "BP002"),
+        (("outlet", "KIN002"), "BP002"),
+        (("merchant", "B7654321C"), "BP002"),
+        (("hash", b"\x01" * 32), "BP002"),
+        (("key", "0" * 16), "BP002"),
+        (("twice", None), "BP002"),
+        (("found", 2), "BP002"),
+    ],
+)
+async def test_opening_that_does_not_fit_is_refused_whole(books: Books, change: tuple, sqlstate: str) -> None:
+    """signer.open_epoch judges for itself, whatever the command hands in."""
+    async with books.open():
+        await books.invoice("KIN001")
+    name, value = change
+    async with await psycopg.AsyncConnection.connect(books.database.owner, autocommit=True, **SYSTEM) as connection:
+        shard, heads = await store.read_shard(connection, 0), await store.read_heads(connection, 0)
+        found = heads["KIN001"]
+        known = KnownHead("KIN001", 1, 3, 3, b"\x05" * 32)
+        lost = Lost(known, replace(found, index=value) if name == "found" else found)
+        place, statement, payload = epochs._planned(lost, REASON, 2, found.sealed_at, books.signer)
+        digest = entry_hash(known.entry_hash, statement)
+        row = {"outlet": "KIN001", "merchant": found.merchant_nif, "index": place.index, "epoch": place.epoch}
+        row |= {"sequence": place.sequence, "statement": statement, "payload": payload}
+        row |= {"previous": known.entry_hash, "hash": digest, "signature": b"\x07" * 64}
+        row |= {name: value} if name in row else {}
+        generation = shard.generation + (value if name == "e.generation" else 0)
+        size = shard.size + (value if name == "e.size" else 0)
+        log_epoch = 1 if name == "e.log_epoch" else 2
+        columns = [[member] * (2 if name == "twice" else 1) for member in row.values()]
+        key = value if name == "key" else books.signer.key_id
+        with pytest.raises(psycopg.Error) as refused:
+            await connection.execute(
+                epochs._OPEN_EPOCH, [0, generation, size, log_epoch, found.sealed_at, ADDRESS, *columns, key]
+            )
+    assert refused.value.sqlstate == sqlstate, refused.value
+    assert books.rows("SELECT count(*), max(log_epoch) FROM signer.entry, signer.shard") == [(1, 1)]
