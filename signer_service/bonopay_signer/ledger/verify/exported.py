@@ -109,9 +109,16 @@ class FileSource:
         """The header's word for the key of a chain that begins later is not taken where keys are ``trusted``."""
         starts = {
             start.outlet_id: Chain(
-                *(start.outlet_id, start.merchant_nif, start.epoch, start.index, start.sequence),
-                *(bytes.fromhex(start.entry_hash), start.sealed_at, None if trusted else start.key_id),
-                *(start.index, start.sequence),
+                outlet_id=start.outlet_id,
+                merchant_nif=start.merchant_nif,
+                epoch=start.epoch,
+                index=start.index,
+                sequence=start.sequence,
+                entry_hash=bytes.fromhex(start.entry_hash),
+                sealed_at=start.sealed_at,
+                key_id=None if trusted else start.key_id,
+                start_index=start.index,
+                start_sequence=start.sequence,
             )
             for start in self.header.starts
         }
