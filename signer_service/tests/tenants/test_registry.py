@@ -245,11 +245,13 @@ def test_document_is_sealed_without_reading_the_registry(new_stand: Callable[...
     stand = new_stand()
     stand.start()
     outlet = stand.outlet(mode="deferred")
+    time.sleep(2)  # until the registration is heard, and the listener trusted
     assert stand.post(document(outlet)).status_code == 201
     with psycopg.connect(stand.database.admin) as locking:
         locking.execute("LOCK TABLE signer.api_key, signer.terminal, signer.operator IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
-        assert stand.post(document(outlet)).status_code == 201
+        response = stand.post(document(outlet))
+        assert response.status_code == 201, response.text
         assert time.monotonic() - started < 4
 
 
