@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import rfc8785
 
+from bonopay_signer.ledger.entries import ENTRY_COLUMNS
+
 from ..support.processes import run_signer_command, wait_until
 from ..support.stand import Outlet, Stand
 
@@ -46,7 +48,8 @@ def by_hand(chain: tuple[Stand, Outlet]):
                 connection.execute("DELETE FROM signer.entry WHERE outlet_id = %s", [outlet.id])
                 connection.execute("DELETE FROM signer.outlet_head WHERE outlet_id = %s", [outlet.id])
                 connection.execute("INSERT INTO signer.outlet_head SELECT * FROM saved_head")
-                connection.execute("INSERT INTO signer.entry SELECT * FROM saved_entry")
+                names = ENTRY_COLUMNS  # without those that PostgreSQL derives
+                connection.execute(f"INSERT INTO signer.entry ({names}) SELECT {names} FROM saved_entry")
                 for table in ("entry", "outlet_head"):
                     connection.execute(TRIGGERS.format(table, "ENABLE"))
                 connection.execute("DROP TABLE saved_entry, saved_head")
