@@ -9,7 +9,7 @@ import httpx
 from bonopay_signer.logs import redact
 from bonopay_signer.settings import Settings
 
-from ..support.processes import Process, free_port, python_environment
+from ..support.processes import Process, free_port, python_environment, wait_until
 from ..support.stand import Outlet, Stand, document, looks_like_a_secret
 
 
@@ -57,6 +57,7 @@ def test_logs_hold_no_secret(new_stand: Callable[..., Stand]) -> None:
     stand = new_stand(log_level="DEBUG", metrics_port=port)
     stand.start()
     secrets = _busy(stand)
+    wait_until(lambda: '"status": 500' in stand.log(), "the defect is logged")  # the answer leaves before
     log = stand.log() + httpx.get(f"http://127.0.0.1:{port}/metrics").text + stand.http.get("/ready").text
     assert '"defect"' in log and '"/api/v1/invoices/batch"' in log
     for secret in secrets:
