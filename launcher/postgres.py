@@ -16,7 +16,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "shared_buffers": "256MB",
-    "max_connections": "150",
+    "max_connections": "400",
     "logging_collector": "off",
 }
 ROLES = {

@@ -23,6 +23,7 @@ NO_TESTS_COLLECTED = 5  # pytest's exit code
 MODULES = sorted(path.parent.name for path in ADDONS.glob("*/__manifest__.py"))
 INSTALLED_DATABASE = "bonopay_installed"  # with our addons, never tested on: the suites work on clones of it
 TEST_DATABASE = "bonopay_test"
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile")  # for a suite whose tests wait more than they work
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _start_trusted_side(instance: Instance) -> None:
 SUITES = (
     Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher),
     Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox),
-    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer),
+    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer, IN_PARALLEL),
     Suite("addons", lambda: [Path("addons") / module / "tests" for module in MODULES], "odoo", _prepare_odoo),
     Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
 )

@@ -17,7 +17,7 @@ from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger.exporting import Excerpt, export
 from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError
 from bonopay_signer.ledger.verify.database import snapshot
-from bonopay_signer.ledger.verify.log import verify_actions, verify_logs
+from bonopay_signer.ledger.verify.log import verify_logs
 from bonopay_signer.ledger.verify.outcome import Outcome
 from bonopay_signer.ledger.verify.run import verify_database, verify_file
 from bonopay_signer.logs import redact
@@ -81,7 +81,6 @@ def _outcome(arguments: argparse.Namespace, settings: Settings) -> Outcome:
         outcome = verify_database(dsn, settings.authority, arguments.outlet, trusted, head_store, meter.show)
     if not arguments.outlet:
         asyncio.run(verify_logs(dsn, settings.authority, outcome))
-        asyncio.run(verify_actions(dsn, outcome))
     return outcome
 
 

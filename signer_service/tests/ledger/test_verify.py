@@ -235,8 +235,11 @@ def test_what_cannot_be_checked_is_neither_good_nor_bad(chain: tuple[Stand, Outl
     [
         ("UPDATE signer.checkpoint SET root = sha256('x')", "log 1 of shard 0: BAD at root"),
         ("UPDATE signer.checkpoint SET note = replace(note, 'bonopay', 'bonobay')", "log 1 of shard 0: BAD at note"),
-        ("UPDATE signer.action_log SET record = record || convert_to(' ', 'UTF8') WHERE number = 2", "record 2"),
-        ("DELETE FROM signer.action_log WHERE number = 2", "record 2"),
+        (
+            "UPDATE signer.action_log SET record = record || convert_to(' ', 'UTF8') WHERE number = 2",
+            "action log: BAD at entry 2",
+        ),
+        ("DELETE FROM signer.action_log WHERE number = 2", "action log: BAD at entry 2"),
     ],
 )
 def test_changed_log_is_named(chain: tuple[Stand, Outlet], statement: str, place: str) -> None:

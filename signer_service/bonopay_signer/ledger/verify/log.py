@@ -1,15 +1,12 @@
-"""The transparency log (a database's tiles and checkpoints, an exported file's checkpoints) and the action log."""
+"""The transparency log: a database's tiles and checkpoints, an exported file's checkpoints."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import psycopg
-
-from bonopay_signer.db.pool import SYSTEM, make_pool
+from bonopay_signer.db.pool import make_pool
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.verify.outcome import Fault, Outcome
 from bonopay_signer.ledger.verify.records import Checked
-from bonopay_signer.tenants.actions import ActionFault, verify_action_log
 from bonopay_signer.transparency.checkpoints import Checkpoint, log_of, parse_checkpoint
 from bonopay_signer.transparency.merkle import Frontier, entry_leaf
 from bonopay_signer.transparency.notes import EcdsaVerifier, NoteMalformed, NoteUntrusted, parse_note, verified
@@ -33,15 +30,6 @@ async def verify_logs(dsn: str, authority: str, outcome: Outcome) -> None:
                 outcome.faults.append(Fault(subject, None, found.check, f"up to size {found.size}: {found.detail}"))
             elif size > found.covered:
                 outcome.notes.append(f"the last {size - found.covered} entries are under no checkpoint yet")
-
-
-async def verify_actions(dsn: str, outcome: Outcome) -> None:
-    """Add the first record of the action log that is not what was written. Raises psycopg.Error."""
-    async with await psycopg.AsyncConnection.connect(dsn, **SYSTEM) as connection:
-        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-        found = await verify_action_log(connection)
-    if isinstance(found, ActionFault):
-        outcome.faults.append(Fault("action log", None, "action", f"record {found.number}: {found.detail}"))
 
 
 class Notes:
