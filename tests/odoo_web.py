@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 SEALED = ".o_bonopay_state[data-state=certified]"
 TIMEOUT = 60_000  # milliseconds; the first page builds its assets
+ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,20 @@ class OdooPage:
         row.locator("td[name=quantity] input").press("Tab")
 
     def _choose(self, selector: str, text: str) -> None:
+        """Type and take the first proposal; once more when the form was drawn anew meanwhile, as an onchange does."""
         # A tooltip of what the pointer rests on would take the clicks.
         self.page.mouse.move(0, 0)
-        self.page.locator(selector).first.fill(text)
-        self.page.locator(".o-autocomplete--dropdown-item:not(.o_m2o_dropdown_option)", has_text=text).first.click()
+        field = self.page.locator(selector).first
+        proposal = self.page.locator(".o-autocomplete--dropdown-item:not(.o_m2o_dropdown_option)", has_text=text).first
+        for _ in range(ATTEMPTS):
+            field.fill("")
+            field.fill(text)
+            try:
+                proposal.click(timeout=TIMEOUT / ATTEMPTS)
+                return
+            except NotInTime:
+                continue
+        raise AssertionError(f"{text} is not proposed")
 
     def confirm(self) -> None:
         self.page.locator("button[name=action_post]:visible").first.click()
