@@ -74,10 +74,11 @@ class Recovery:
 
     async def _work_through(self) -> None:
         async with self._pool.connection() as connection:
-            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET)
+            resting = self._settlement.silences.resting()
+            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET, resting)
             left_behind = await submissions.due(connection, self._lock.shard, _LEFT_BEHIND, per_outlet=1)
         for row in sealed:
-            if self._settlement.running < _SETTLING:
+            if self._settlement.running < _SETTLING and self._settlement.silences.may_ask(row.outlet_id):
                 await self._resume(row)
         for row in left_behind:
             # A turn that is taken is a document on its way, or a tidying: it does the work by itself.

@@ -42,6 +42,7 @@ from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.devices import DeviceOf
+from bonopay_signer.sealing.silences import Silences
 from bonopay_signer.sealing.submissions import Submission, UidTaken
 from bonopay_signer.sealing.totals import differences
 from bonopay_signer.sealing.turns import Turns
@@ -84,6 +85,7 @@ class Settlement:
         self._device_of = device_of
         self._turns = turns
         self._backoff_max = backoff_max
+        self.silences = Silences(backoff_max)
         self._running: dict[str, asyncio.Task[Entry | None]] = {}
 
     def start(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
@@ -134,8 +136,10 @@ class Settlement:
             verdict = None if ask_first else await self._confirmed_at_once(sealed)
             if verdict is None:
                 await self._resolve(sealed)
+            self.silences.answered(outlet.id)
             return verdict
         except (Unreachable, SecretsError) as error:
+            self.silences.unanswered(outlet.id)
             await self._postpone(submission, error)
         except (DeviceError, UidTaken) as error:
             await self._postpone(submission, error, unknown=True)

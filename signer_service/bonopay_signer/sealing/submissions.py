@@ -18,6 +18,7 @@ The ledger itself moves a row to ``confirming``, ``queued`` and ``settled``, in 
 Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -66,10 +67,17 @@ class Submission:
         object.__setattr__(self, "state", State(self.state))
 
 
-_SELECT = """
-SELECT id, outlet_id, merchant_nif, document_id, fiscal_number, state, uid, attempts, created_at, updated_at
-  FROM signer.submission
-"""
+_COLUMNS = (
+    "id", "outlet_id", "merchant_nif", "document_id", "fiscal_number", "state", "uid", "attempts", "created_at",
+    "updated_at",
+)  # fmt: skip
+
+
+def _columns(of: str = "") -> str:
+    return ", ".join(f"{of}{name}" for name in _COLUMNS)
+
+
+_SELECT = f"SELECT {_columns()} FROM signer.submission"
 
 
 async def reserve(connection: psycopg.AsyncConnection, head: Head, merchant_nif: str, document_id: UUID) -> Submission:
@@ -136,19 +144,31 @@ async def of_outlet(connection: psycopg.AsyncConnection, outlet_id: str, states:
 
 
 async def due(
-    connection: psycopg.AsyncConnection, shard: int, states: tuple[State, ...], per_outlet: int, limit: int = 200
+    connection: psycopg.AsyncConnection,
+    shard: int,
+    states: tuple[State, ...],
+    per_outlet: int,
+    resting: Sequence[str] = (),
+    limit: int = 200,
 ) -> list[Submission]:
     """What waits for its next attempt: the oldest of every outlet, then the second oldest of every outlet, …
 
-    Of one shard's merchants: the others' chains are not this process's to continue.
+    Of one shard's merchants: the others' chains are not this process's to continue. ``resting``: outlets to leave out.
+    Costs one look into an index per outlet, however much waits.
     """
-    where = (
-        "JOIN (SELECT id, row_number() OVER (PARTITION BY outlet_id ORDER BY next_attempt_at, id) AS rank "
-        "FROM signer.submission JOIN signer.merchant ON nif = merchant_nif "
-        "WHERE shard = %s AND state = ANY(%s) AND next_attempt_at <= now()) AS waiting USING (id) "
-        "WHERE rank <= %s ORDER BY rank, next_attempt_at LIMIT %s"
+    waiting = (
+        "SELECT *, row_number() OVER (ORDER BY next_attempt_at, id) AS rank FROM signer.submission "
+        "WHERE outlet_id = o.id AND state NOT IN ('released', 'settled') AND state = ANY(%s) "
+        "AND next_attempt_at <= now() ORDER BY next_attempt_at, id LIMIT %s"
     )
-    return await _select(connection, where, [shard, list(states), per_outlet, limit])
+    query = (
+        f"SELECT {_columns('s.')} FROM signer.outlet o JOIN signer.merchant ON nif = o.merchant_nif "
+        f"CROSS JOIN LATERAL ({waiting}) s WHERE shard = %s AND o.id <> ALL(%s) "
+        "ORDER BY s.rank, s.next_attempt_at LIMIT %s"
+    )
+    async with connection.cursor(row_factory=class_row(Submission)) as cursor:
+        await cursor.execute(query, [list(states), per_outlet, shard, list(resting), limit])
+        return await cursor.fetchall()
 
 
 async def counts(connection: psycopg.AsyncConnection, outlet_id: str) -> dict[str, int]:

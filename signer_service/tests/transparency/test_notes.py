@@ -221,6 +221,7 @@ def test_logs_of_a_witness_are_keys_by_origin() -> None:
         (CosigningKey.generate("w").verifier.verifier_key, "of a witness"),
         (ecdsa_note(name="x" * 256)[1].verifier_key, "255 bytes"),
     ],
+    ids=["nothing", "cut short", "another key id", "a witness", "a long name"],
 )
 def test_file_of_logs_that_cannot_be_used_names_the_line(text: str, words: str) -> None:
     with pytest.raises(KeyFileError, match=words):
