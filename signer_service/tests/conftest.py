@@ -10,7 +10,7 @@ import pytest
 
 from .support.databases import Database, throw_away_database
 from .support.sandbox import Sandbox
-from .support.stand import Stand
+from .support.stand import Stand, running_stand
 from .support.tokens import Token
 
 
@@ -49,12 +49,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    """A running signer that the tests share; each takes outlets of its own."""
-    with throw_away_database(cluster) as database:
-        stand = Stand(tmp_path_factory.mktemp("stand") / "signer", database, token, sandbox)
-        stand.start()
+    """A running signer that the tests share; each takes outlets of its own, and nobody changes its ledger by hand."""
+    with running_stand(cluster, token, sandbox, tmp_path_factory.mktemp("stand")) as stand:
         yield stand
-        stand.close()
 
 
 @pytest.fixture(autouse=True)

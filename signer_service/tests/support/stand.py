@@ -7,6 +7,8 @@ import secrets
 import signal
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from bonopay_signer.tenants.apikeys import OPERATIONS
 from bonopay_signer.tenants.secrets import SecretBox, new_key
 
 from ..fiscal.builders import accepted
-from .databases import Database
+from .databases import Database, throw_away_database
 from .processes import Process, free_port, python_environment, run_signer_command, wait_until
 from .relay import Relay
 from .sandbox import ISF, OTHER_SELLER, SELLER, Sandbox
@@ -220,3 +222,13 @@ def number_of(outlet: Outlet, sequence: int) -> str:
 def looks_like_a_secret(text: str) -> list[str]:
     """API keys and JWTs in a text."""
     return re.findall(r"bp_[a-z0-9]{12}_[\w-]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]+", text)
+
+
+@contextmanager
+def running_stand(cluster: str, token: Token, sandbox: Sandbox, folder: Path) -> Iterator[Stand]:
+    """A started signer with a database of its own."""
+    with throw_away_database(cluster) as database:
+        stand = Stand(folder / "signer", database, token, sandbox)
+        stand.start()
+        yield stand
+        stand.close()

@@ -21,12 +21,21 @@ from bonopay_signer.transparency.store import LogStore
 from bonopay_signer.transparency.verification import LogVerified, verify_log
 
 from ..support.processes import wait_until
-from ..support.stand import AUTHORITY, Stand, document
+from ..support.sandbox import Sandbox
+from ..support.stand import AUTHORITY, Stand, document, running_stand
+from ..support.tokens import Token
 from .logs import ForeignLog
 from .outsiders import checkpoint_of, openssl_accepts, root_by_path, split_note
 from .trees import mth
 
 CHECKPOINT = "/api/v1/log/checkpoint"
+
+
+@pytest.fixture(scope="module")
+def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A signer of this file's own: its log covers every entry."""
+    with running_stand(cluster, token, sandbox, tmp_path_factory.mktemp("stand")) as stand:
+        yield stand
 
 
 def size_of(stand: Stand) -> int:

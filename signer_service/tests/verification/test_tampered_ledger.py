@@ -1,10 +1,20 @@
 """What an administrator of the database changed by hand is not presented as verified to anybody who asks."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from ..support.stand import Outlet, Stand, document
+from ..support.sandbox import Sandbox
+from ..support.stand import Outlet, Stand, document, running_stand
+from ..support.tokens import Token
+
+
+@pytest.fixture(scope="module")
+def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A signer of this file's own: its ledger is not sound afterwards."""
+    with running_stand(cluster, token, sandbox, tmp_path_factory.mktemp("stand")) as stand:
+        yield stand
 
 
 @pytest.fixture
