@@ -67,9 +67,10 @@ async def sealed_documents(
     connection: psycopg.AsyncConnection, documents: Sequence[tuple[str, UUID]]
 ) -> dict[tuple[str, UUID], str]:
     """Which of these (merchant, document) are sealed already, with their fiscal numbers."""
+    # LATERAL … LIMIT: one look into the primary key for each document, whatever the planner believes of the table.
     cursor = await connection.execute(
-        "SELECT d.merchant_nif, d.document_id, d.fiscal_number FROM signer.document d "
-        "JOIN unnest(%b::text[], %b::uuid[]) AS a (nif, id) ON (d.merchant_nif, d.document_id) = (a.nif, a.id)",
+        "SELECT a.nif, a.id, d.fiscal_number FROM unnest(%b::text[], %b::uuid[]) AS a (nif, id) CROSS JOIN LATERAL ("
+        "SELECT fiscal_number FROM signer.document WHERE merchant_nif = a.nif AND document_id = a.id LIMIT 1) AS d",
         [[nif for nif, _ in documents], [document for _, document in documents]],
     )
     return {(nif, document): number for nif, document, number in await cursor.fetchall()}
