@@ -44,7 +44,8 @@ class FairQueue:
         self._total = total
         self._lines: OrderedDict[str, deque[Waiting]] = OrderedDict()
         self._size = 0
-        self._filled = asyncio.Event()
+        self._wanted = 1
+        self._awaited = asyncio.Event()
 
     def __len__(self) -> int:
         return self._size
@@ -68,9 +69,16 @@ class FairQueue:
             self._lines.setdefault(waiting.outlet_id, deque()).appendleft(waiting)
             self._added()
 
-    async def filled(self) -> None:
-        """Until something waits."""
-        await self._filled.wait()
+    async def holds(self, count: int) -> None:
+        """Until ``count`` documents wait, or ``wake`` is called."""
+        if self._size < count:
+            self._wanted = count
+            self._awaited.clear()
+            await self._awaited.wait()
+
+    def wake(self) -> None:
+        """Let go who waits in ``holds``: something else than the queue has changed."""
+        self._awaited.set()
 
     def take(self, limit: int) -> list[Waiting]:
         """What goes next, of at most ``limit`` drafts in all (but at least one), oldest first within an outlet."""
@@ -84,8 +92,6 @@ class FairQueue:
             self._size -= 1
             taken.append(waiting)
             room -= len(waiting.drafts)
-        if not self._lines:
-            self._filled.clear()
         return taken
 
     def take_all(self) -> list[Waiting]:
@@ -93,4 +99,5 @@ class FairQueue:
 
     def _added(self) -> None:
         self._size += 1
-        self._filled.set()
+        if self._size >= self._wanted:
+            self._awaited.set()

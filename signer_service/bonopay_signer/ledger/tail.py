@@ -98,7 +98,7 @@ class Tail:
             self.heads |= await store.heads_of(self.connection, unknown)
 
     async def append(self, plan: Plan, signatures: Sequence[bytes]) -> list[Entry]:
-        """Append a signed plan; returns when it is durable in the database and in the head store.
+        """Append a signed plan; returns when it is durable in the database. Nobody may know it before ``remember``.
 
         Raises psycopg.Error when nothing was appended. A lost reply is followed up for as long as it takes, with
         ``trouble`` telling so.
@@ -121,8 +121,6 @@ class Tail:
         self._shard = after
         self.heads |= plan.heads
         metrics.BATCH_ENTRIES.observe(len(entries))
-        with metrics.timed(metrics.head_store):
-            await self._remember(after, plan)
         metrics.LEDGER_ENTRIES.set(after.size)
         return entries
 
@@ -151,13 +149,15 @@ class Tail:
             return False
         return await store.hash_at(connection, self._shard_id, after.size - 1) == after.last_hash
 
-    async def _remember(self, shard: Shard, plan: Plan) -> None:
-        """In the head store, for as long as it takes: the entries are sealed, but nobody may know it before."""
+    async def remember(self, plan: Plan) -> None:
+        """What was appended last, in the head store, for as long as it takes: it is sealed, but nobody may know yet."""
+        shard = self.shard
         mark = Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, known_heads(plan.heads.values()))
         pause = _FIRST_PAUSE
         while True:
             try:
-                await asyncio.to_thread(self._head_store.record, mark)
+                with metrics.timed(metrics.head_store):
+                    await asyncio.to_thread(self._head_store.record, mark)
             except HeadStoreError as error:
                 if self.trouble is None:
                     _logger.error("nothing is answered until the head store can be written: %s", error)

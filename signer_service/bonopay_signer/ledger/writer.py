@@ -1,54 +1,50 @@
-"""The one writer of a shard: group commit without timers.
+"""The one writer of a shard: group commit without timers, the next batch signed while one is committed.
 
 ::
 
     queue ──▶ take what waits ──▶ look up ∥ hash and sign ──▶ one statement ──▶ head store ──▶ answers
-                                                                    │ no reply
-                                                                    ▼
-                                              in doubt: take a new generation, then read
+                    ▲                (preparation)                  │    │ no reply
+                    └── as soon as enough waits, or at its end ─────┘    ▼
+                                                   in doubt: take a new generation, then read
 
-A batch is whatever came while the one before was written, so it grows by itself under load and is one at rest. Nothing
-leaves before it is durable twice, in the database and in the head store (ledger.tail).
+A batch is whatever came while the one before was written, so it grows by itself under load and is one at rest. It is
+prepared on top of the one that is being committed, as if that had succeeded, and again if it did not. Nothing leaves
+before it is durable twice, in the database and in the head store (ledger.tail).
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg
 
 from bonopay_signer import logs, metrics
 from bonopay_signer.db.instance import ShardLock
-from bonopay_signer.hsm.errors import HsmUnavailable
 from bonopay_signer.ledger import store
-from bonopay_signer.ledger.batch import Draft, OutOfOrder, Planner, seal_time
-from bonopay_signer.ledger.entries import INVOICE, Entry, now_ms
-from bonopay_signer.ledger.errors import AWAY, FINAL, AlreadySealed, LedgerUnavailable, NotAppended, defect, named
+from bonopay_signer.ledger.batch import Draft
+from bonopay_signer.ledger.entries import Entry
+from bonopay_signer.ledger.errors import AWAY, FINAL, LedgerUnavailable, NotAppended, defect, named
 from bonopay_signer.ledger.headstore import HeadStore
+from bonopay_signer.ledger.preparation import Judge, Preparation, Prepared, Signs, Underway
 from bonopay_signer.ledger.queue import FairQueue, Waiting
 from bonopay_signer.ledger.tail import Tail
 
 _logger = logging.getLogger(__name__)
-_SMALL = 4
+_AHEAD = 32
+"""As many documents are prepared before the batch in front of them is committed; fewer are not worth a batch."""
 _NAMED_REQUESTS = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
-A, B = TypeVar("A"), TypeVar("B")
-Judge = Callable[[psycopg.AsyncConnection, Sequence[Draft]], Awaitable[Mapping[int, Exception]]]
-"""Refusals of credit notes by their place in the sequence, judged on what the batch's fence protects."""
 
+@dataclass
+class _Commit:
+    """A batch on its way into the ledger. The task raises why it does not get there."""
 
-class Signs(Protocol):
-    """What the writer needs of hsm.signers."""
-
-    authority: str
-
-    @property
-    def key_id(self) -> str: ...
-
-    async def sign(self, batch: Sequence[tuple[bytes, bytes]]) -> list[bytes]: ...
+    batch: list[Waiting]
+    underway: Underway
+    task: asyncio.Task[None]
 
 
 class LedgerWriter:
@@ -68,13 +64,15 @@ class LedgerWriter:
         patience: float = 5.0,
     ) -> None:
         self._tail = Tail(dsn, lock, heads, public_url, shard)
-        self._signers = signers
+        self._preparation = Preparation(self._tail, signers, judge)
         self._queue = queue
-        self._judge = judge
         self._batch_size = batch_size
         self._patience = patience
         self._task: asyncio.Task[None] | None = None
+        self._commit: _Commit | None = None
+        self._in_hand: list[Waiting] = []  # taken and, as far as is known, without an answer
         self._failure: Exception | None = None
+        self._pause = _FIRST_PAUSE
         self.grew = asyncio.Event()
 
     async def open(self) -> None:
@@ -87,10 +85,11 @@ class LedgerWriter:
 
     async def close(self) -> None:
         """Stop writing. What still waits is answered LedgerUnavailable."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        for waiting in self._queue.take_all():
+        tasks = [self._task, self._commit.task if self._commit else None]
+        for task in filter(None, tasks):
+            task.cancel()
+            await asyncio.wait([task])
+        for waiting in [*self._in_hand, *self._queue.take_all()]:
             waiting.fail(LedgerUnavailable("the service stops"))
         await self._tail.close()
 
@@ -128,34 +127,38 @@ class LedgerWriter:
     # --- the loop
 
     async def _run(self) -> None:
-        pause = _FIRST_PAUSE
         while True:
-            await self._something_to_do()
-            batch = self._takeable(self._queue.take(self._batch_size))
-            if not batch:
-                continue
-            _observe(batch)
             try:
+                batch = await self._next_batch()
+                self._in_hand += batch
                 await self._write(batch)
-                self._failure, pause = None, _FIRST_PAUSE
-            except asyncio.CancelledError:
-                _fail(batch, LedgerUnavailable("the service stops"))
-                raise
             except Exception as error:
-                self._postpone(batch, named(error))
-                await asyncio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                await self._come_to_rest(error)
+                await asyncio.sleep(self._pause)
+                self._pause = min(_LONGEST_PAUSE, self._pause * 2)
 
-    async def _something_to_do(self) -> None:
-        """Until something waits. After a failure, find out by and by whether what failed holds again."""
-        while self._failure is not None:
+    async def _next_batch(self) -> list[Waiting]:
+        """What is to be prepared now. Raises why the batch before could not be committed."""
+        while True:
+            if self._commit is not None and self._commit.task.done():
+                await self._committed()
+            await self._something_to_do(1 if self._commit is None else _AHEAD)
+            if self._commit is None or len(self._queue) >= _AHEAD:
+                batch = self._takeable(self._queue.take(self._batch_size))
+                if batch:
+                    _observe(batch)
+                    return batch
+
+    async def _something_to_do(self, count: int) -> None:
+        """Until so many wait. After a failure, find out by and by whether what failed holds again."""
+        while self._failure is not None and self._commit is None:
             try:
                 async with asyncio.timeout(_LONGEST_PAUSE):
-                    await self._queue.filled()
+                    await self._queue.holds(1)
                     return
             except TimeoutError:
                 await self._try_again()
-        await self._queue.filled()
+        await self._queue.holds(count)
 
     async def _try_again(self) -> None:
         try:
@@ -178,6 +181,15 @@ class LedgerWriter:
         self._queue.put_back(later)
         return taken
 
+    async def _come_to_rest(self, error: Exception) -> None:
+        """After a failure: nothing is under way any more, and what has no answer waits again, in its order."""
+        try:
+            await self._committed()
+        except Exception as earlier:
+            error = earlier
+        batch, self._in_hand, self._commit = self._in_hand, [], None
+        self._postpone(batch, named(error))
+
     def _postpone(self, batch: Sequence[Waiting], error: Exception) -> None:
         if self._failure is None or type(error) is not type(self._failure):
             _logger.warning("the ledger is not written: %s", error, exc_info=defect(error))
@@ -192,96 +204,81 @@ class LedgerWriter:
 
     # --- one batch
 
-    async def _write(self, batch: list[Waiting], look: bool = False) -> None:
-        """Bring a batch to its end. What cannot be written now is raised; a refusal goes to who waits for it.
+    async def _write(self, batch: list[Waiting]) -> None:
+        """Prepare a batch, let the one before come to its end, and start its commit.
 
-        A small batch is not looked up first: should the database find a document in it twice, it is written again with
-        ``look``.
+        Raises why this one cannot be prepared, or why that one could not be committed.
         """
+        if self._commit is None:
+            await self._tail.load()
+        prepared = await self._preparation.of(batch, self._commit.underway if self._commit else None)
+        await self._committed()
         await self._tail.load()
-        await self._tail.know(waiting.outlet_id for waiting in batch)
-        look = look or len(batch) > _SMALL or any(draft.original for waiting in batch for draft in waiting.drafts)
-        admitted, planner, signatures = await self._admitted_and_signed(batch, look)
-        if not admitted:
+        if prepared.follows != self._tail.shard.last_hash:
+            prepared = await self._preparation.of(batch)
+        self._refuse(prepared)
+        if not prepared.batch:
+            self._in_hand.clear()
+            self._is_well()
             return
-        try:
-            entries = await self._tail.append(planner.plan(), signatures)
-        except psycopg.Error as error:
-            if isinstance(error, psycopg.errors.UniqueViolation) and not look:
-                await self._write(admitted, look=True)
-            else:
-                await self._not_committed(admitted, error)
-        else:
-            self._release(admitted, entries)
+        underway = Underway(prepared.plan)
+        task = asyncio.create_task(self._append(prepared, underway))
+        task.add_done_callback(lambda _done: self._queue.wake())
+        self._commit = _Commit(batch, underway, task)
 
-    async def _admitted_and_signed(
-        self, batch: list[Waiting], look: bool
-    ) -> tuple[list[Waiting], Planner, list[bytes]]:
-        """Look up and sign at the same time: that a document is refused here is rare, so nothing waits for it."""
-        wanted, planner = self._planned(batch)
-        if not look:
-            return wanted, planner, await self._signed(planner)
-        refused, signatures = await _both(self._refusals(wanted), self._signed(planner))
-        if not refused:
-            return wanted, planner, signatures
-        for waiting, error in refused.items():
+    async def _committed(self) -> None:
+        """Wait for the commit that is under way, if any. Raises why it did not succeed."""
+        if self._commit is not None:
+            await self._commit.task
+            del self._in_hand[: len(self._commit.batch)]
+            self._commit = None
+
+    def _refuse(self, prepared: Prepared) -> None:
+        for waiting, error in prepared.refused.items():
             waiting.fail(error)
-        wanted, planner = self._planned([waiting for waiting in wanted if waiting not in refused])
-        return wanted, planner, await self._signed(planner)
 
-    def _planned(self, batch: Sequence[Waiting]) -> tuple[list[Waiting], Planner]:
-        sealed_at = seal_time(now_ms(), self._tail.shard.sealed_at)
-        planner = Planner(self._tail.heads, sealed_at, self._signers.authority, self._signers.key_id)
-        planned = []
-        for waiting in batch:
-            try:
-                planner.add(waiting.drafts)
-            except (OutOfOrder, KeyError) as error:
-                waiting.fail(OutOfOrder(str(error)))
-            else:
-                planned.append(waiting)
-        return planned, planner
+    async def _append(self, prepared: Prepared, underway: Underway) -> None:
+        """Bring a prepared batch into the ledger, in other batches if need be, and answer it."""
+        try:
+            entries = await self._in_database(prepared, underway)
+        except psycopg.Error as error:
+            await self._append_otherwise(prepared, error)
+        else:
+            await self._tail.remember(prepared.plan)
+            self._release(prepared.batch, entries)
+            self._is_well()
 
-    async def _signed(self, planner: Planner) -> list[bytes]:
-        if not planner.entries:
-            return []
-        pairs = [(entry.statement_bytes, entry.previous_hash) for entry in planner.entries]
-        with metrics.timed(metrics.sign):
-            try:
-                return await self._signers.sign(pairs)
-            except HsmUnavailable:
-                metrics.HSM_ERRORS.inc()
-                raise
+    async def _in_database(self, prepared: Prepared, underway: Underway) -> list[Entry]:
+        try:
+            return await self._tail.append(prepared.plan, prepared.signatures)
+        finally:
+            underway.appended.set()
 
-    async def _refusals(self, batch: Sequence[Waiting]) -> dict[Waiting, Exception]:
-        connection = self._tail.connection
-        new = [(w, draft) for w in batch for draft in w.drafts if draft.kind == INVOICE]
-        if not new:
-            return {}
-        documents = [(draft.merchant_nif, draft.document_id) for _, draft in new if draft.document_id]
-        with metrics.timed(metrics.look_up):
-            sealed = await store.sealed_documents(connection, documents)
-        refused: dict[Waiting, Exception] = {}
-        for waiting, draft in new:
-            number = sealed.get((draft.merchant_nif, draft.document_id))
-            if number is not None:
-                refused[waiting] = AlreadySealed(number)
-        credits = [(w, draft) for w, draft in new if draft.original is not None and w not in refused]
-        if credits:
-            found = await self._judge(connection, [draft for _, draft in credits])
-            refused |= {credits[place][0]: error for place, error in found.items()}
-        return refused
-
-    async def _not_committed(self, batch: list[Waiting], error: psycopg.Error) -> None:
+    async def _append_otherwise(self, prepared: Prepared, error: psycopg.Error) -> None:
         """Raises what concerns the whole ledger. One entry that the database refuses is found by writing singly."""
+        if isinstance(error, psycopg.errors.UniqueViolation) and not prepared.looked:
+            await self._write_alone(prepared.batch, look=True)
+            return
         if error.sqlstate in (None, store.FENCED) or isinstance(error, AWAY):
             raise error
-        if len(batch) > 1:
-            for waiting in batch:
-                await self._write([waiting])
+        if len(prepared.batch) > 1:
+            for waiting in prepared.batch:
+                await self._write_alone([waiting])
             return
-        _logger.error("the database refuses an entry of %s: %s", batch[0].outlet_id, error)
-        batch[0].fail(NotAppended(str(error)))
+        waiting = prepared.batch[0]
+        _logger.error("the database refuses an entry of %s: %s", waiting.outlet_id, error)
+        waiting.fail(NotAppended(str(error)))
+
+    async def _write_alone(self, batch: list[Waiting], look: bool = False) -> None:
+        """A batch from its preparation to its answers, with nothing ahead of it."""
+        await self._tail.load()
+        prepared = await self._preparation.of(batch, look=look)
+        self._refuse(prepared)
+        if prepared.batch:
+            await self._append(prepared, Underway(prepared.plan))
+
+    def _is_well(self) -> None:
+        self._failure, self._pause = None, _FIRST_PAUSE
 
     def _release(self, batch: Sequence[Waiting], entries: list[Entry]) -> None:
         place = 0
@@ -291,15 +288,6 @@ class LedgerWriter:
                 waiting.done.set_result(entries[place : place + count])
             place += count
         self.grew.set()
-
-
-async def _both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
-    """Both results; when one fails the other is awaited too, so that none is left behind on the connection."""
-    one, other = await asyncio.gather(first, second, return_exceptions=True)
-    for result in (one, other):
-        if isinstance(result, BaseException):
-            raise result
-    return one, other  # type: ignore[return-value]
 
 
 def _observe(batch: Sequence[Waiting]) -> None:

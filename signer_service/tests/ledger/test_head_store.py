@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bonopay_signer.ledger import batch, headstore, writer
+from bonopay_signer.ledger import batch, headstore, preparation
 from bonopay_signer.ledger.batch import ClockBehind
 from bonopay_signer.ledger.entries import now_ms
 from bonopay_signer.ledger.errors import LedgerUnavailable
@@ -157,11 +157,11 @@ async def test_clock_that_runs_backwards_seals_nothing(books: Books, monkeypatch
         await books.invoice("KIN001")
         books.writer._patience = 0.5
         with monkeypatch.context() as patch:
-            patch.setattr(writer, "now_ms", lambda: now_ms() - timedelta(seconds=60))
+            patch.setattr(preparation, "now_ms", lambda: now_ms() - timedelta(seconds=60))
             with pytest.raises(ClockBehind, match="the clock shows"):
                 await books.invoice("KIN001")
             assert books.rows("SELECT count(*) FROM signer.entry") == [(1,)]
-            patch.setattr(writer, "now_ms", lambda: now_ms() - timedelta(seconds=1))
+            patch.setattr(preparation, "now_ms", lambda: now_ms() - timedelta(seconds=1))
             slewed = await books.invoice("KIN001")
         books.writer._patience = 10
         await asyncio.sleep(0)

@@ -122,7 +122,7 @@ async def test_over_credited_sale_is_named_although_it_is_signed(books: Books) -
 
     async with books.open():
         sale = await books.invoice("KIN001")
-        books.writer._judge = nothing
+        books.writer._preparation._judge = nothing
         await books.credit(sale, quantity="2")
         await books.credit(sale, quantity="1")
     (fault,) = verified(books).faults

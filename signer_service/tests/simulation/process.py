@@ -95,7 +95,7 @@ class Process:
         queue = FairQueue(100, 1000)
         self.writer = LedgerWriter(
             dsn, self._lock, InProcessKey(), self._heads, queue, credits.judge, "https://x.example", shard,
-            patience=patience,
+            batch_size=2, patience=patience,
         )  # fmt: skip
         turns = Turns()
         tidying = Tidying(pool)

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from bonopay_signer.db.pool import make_pool
 from bonopay_signer.fiscal.statement import ZERO_HASH
-from bonopay_signer.ledger import headstore, writer
+from bonopay_signer.ledger import headstore, preparation, writer
 
 from ..support.databases import Database
 from .disk import Disk, SimulatedOs, simulated_rename
@@ -55,8 +55,9 @@ class Stage:
         put(headstore, "os", SimulatedOs(self.disks))
         put(headstore, "JOURNAL_SIZE", 2048)  # so that it is replaced every few batches
         put(Path, "rename", simulated_rename)
-        put(writer, "now_ms", now)
-        put(writer, "_SMALL", 2)
+        put(preparation, "now_ms", now)
+        put(preparation, "_SMALL", 1)
+        put(writer, "_AHEAD", 1)  # every batch is prepared while the one before is committed
         # PostgreSQL does not crash here. The writer still asks for its own commits to be synchronous.
         name = sql.Identifier(self.database.name)
         self.admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bonopay_signer.ledger import headstore, store
-from bonopay_signer.ledger import writer as writing
+from bonopay_signer.ledger import headstore, preparation, store
 from bonopay_signer.ledger.tail import Tail
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
@@ -72,7 +71,7 @@ async def clock_goes_back(world: World) -> None:
 
 AFTER_APPEND = (Point("SELECT append", 1), Fault.CRASH_AFTER)
 DEFECTS = {
-    "answers before the head store has it": Defect(Tail, "_remember", nothing, deferred, None, "before the head store"),
+    "answers before the head store has it": Defect(Tail, "remember", nothing, deferred, None, "before the head store"),
     "does not wait for the disk": Defect(
         headstore.HeadStore,
         "record",
@@ -99,7 +98,7 @@ DEFECTS = {
         store, "sealed_documents", nothing_found, deferred, AFTER_APPEND, "not answered"
     ),
     "dates an entry as its clock says": Defect(
-        writing, "seal_time", lambda now, last: now, clock_goes_back, None, "is not answered"
+        preparation, "seal_time", lambda now, last: now, clock_goes_back, None, "is not answered"
     ),
     "does not judge credit notes": Defect(credits, "judge", nothing_found, credit, None, "credited twice"),
     "asks the DGI again without asking what became of it": Defect(

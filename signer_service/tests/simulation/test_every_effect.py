@@ -31,7 +31,7 @@ async def deferred(world: World) -> None:
 
 
 async def batch(world: World) -> None:
-    """One sale, and three at once, which are looked up; one of them is sent twice."""
+    """One sale, and three at once; one of them is sent twice."""
     await world.send(world.new("E"))
     twice = world.new("D")
     await world.send_together([world.new("D"), twice, world.new("E"), twice])
@@ -42,6 +42,14 @@ async def credit(world: World) -> None:
     sale = world.new("D")
     await world.send(sale)
     await world.send_together([world.credit_of(sale, "D"), world.credit_of(sale, "E")])
+
+
+async def stream(world: World) -> None:
+    """Five at once, in batches of two that are prepared ahead: two tills credit the same sale in two of them."""
+    sale = world.new("D")
+    await world.send(sale)
+    credits = [world.credit_of(sale, "D"), world.credit_of(sale, "E")]
+    await world.send_together([world.new("D"), credits[0], credits[1], world.new("E"), world.new("D")])
 
 
 async def inline(world: World) -> None:
@@ -55,7 +63,7 @@ async def settlement(world: World) -> None:
     await world.settle()
 
 
-STORIES = {story.__name__: story for story in (start, deferred, batch, credit, inline, settlement)}
+STORIES = {story.__name__: story for story in (start, deferred, batch, credit, stream, inline, settlement)}
 ONLY_READS = re.compile(r"SELECT (?!append|ensure_month|pg_try)|sign$|connect$|DGI (status|fate)$|SET ")
 
 
