@@ -6,19 +6,21 @@ that was made beforehand. Runs in the signer's own environment. Nothing of this 
 
 import asyncio
 import sys
-from uuid import UUID
+from dataclasses import replace
 
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bonopay_signer import logs
+from bonopay_signer.api.app import HotPath
 from bonopay_signer.api.bodies import json_response, read_body
 from bonopay_signer.api.connections import BoundedHttp
 from bonopay_signer.api.middleware import RequestLog
+from bonopay_signer.api.operations import Answer, Operation
+from bonopay_signer.api.server import tune
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.fiscal.rules import check
@@ -29,6 +31,7 @@ from bonopay_signer.sealing.drafts import invoice_draft
 from tests.benchmarks.outlets import HOST, Outlet, new_outlets
 from tests.benchmarks.parts import drafts_of
 
+PATH = "/api/v1/invoices"
 PUBLIC_URL = f"http://{HOST}:17480"
 
 
@@ -44,7 +47,7 @@ def _entry(outlet: Outlet) -> Entry:
 class Echo:
     def __init__(self) -> None:
         [outlet] = new_outlets(1)
-        self._fields = vars(_entry(outlet))
+        self._entry = _entry(outlet)
         self._dgi = DgiAnswer("deferred", "pending", None, outlet.nim, "", None, None, None, None)
 
     async def post(self, request: Request) -> Response:
@@ -52,17 +55,17 @@ class Echo:
         draft = invoice_draft(invoice, canonical.encode(invoice))
         if check(invoice):
             raise ValueError("the load is not a valid sale")
-        entry = Entry(**{**self._fields, "document_id": UUID(invoice.document_id), "payload": draft.payload})
-        return json_response(
-            sealed_answer(entry, self._dgi), 201, {"Location": f"/api/v1/invoices/{entry.fiscal_number}"}
-        )
+        entry = replace(self._entry, document_id=draft.document_id, payload=draft.payload)
+        vars(entry)["statement_values"] = self._entry.statement_values  # as of an entry that was planned just now
+        return json_response(sealed_answer(entry, self._dgi), 201, {"Location": f"{PATH}/{entry.fiscal_number}"})
 
 
 def main(port: int) -> None:
     logs.configure("WARNING")
-    app = Starlette(routes=[Route("/api/v1/invoices", Echo().post, methods=["POST"])])
+    operation = Operation("POST", PATH, Echo().post, "echo", "invoices", "Echo", (Answer(201, "Echoed"),))
+    hot = {PATH: (operation, operation.route)}
     config = uvicorn.Config(
-        RequestLog(app),
+        RequestLog(HotPath(Starlette(), hot)),
         host=HOST,
         port=port,
         http=BoundedHttp,
@@ -70,8 +73,10 @@ def main(port: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         lifespan="off",
     )
+    tune()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(uvicorn.Server(config).serve())
 

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import time
@@ -276,6 +277,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="of a slice")
     parser.add_argument("--entries", type=int, default=1_000_000, help="of the large ledger; 0 leaves growth out")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the servers are ended too
     print(f"{describe()}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC", flush=True)
     try:
         with ExitStack() as stack:

@@ -66,10 +66,15 @@ def encode(public_url: str, statement: Statement, previous_hash: bytes, signatur
     `public_url` is the service's public address, without query. Raises ValueError when it leaves QR's alphanumeric
     alphabet, when the statement is not valid or has no document, or when a hash or signature is not of its length.
     """
+    return encode_valid(public_url, validated(statement), previous_hash, signature)
+
+
+def encode_valid(public_url: str, statement: Statement, previous_hash: bytes, signature: bytes) -> str:
+    """The same for a statement that is known to be valid: one that was decoded, or that the token has signed."""
     url = public_url.upper().rstrip("/")
     if not _PUBLIC_URL.fullmatch(url):
         raise ValueError(f"{public_url!r} is not an http(s) address within QR's alphanumeric alphabet")
-    return url + PATH + to_base32(QrContent(statement, previous_hash, signature))
+    return url + PATH + _base32(_to_bytes(QrContent(statement, previous_hash, signature)))
 
 
 def decode(text: str) -> QrContent:
@@ -82,7 +87,8 @@ def decode(text: str) -> QrContent:
 
 def to_base32(content: QrContent) -> str:
     """Return the part of the QR behind `/V/`."""
-    return base64.b32encode(_to_bytes(content)).rstrip(b"=").decode("ascii")
+    validated(content.statement)
+    return _base32(_to_bytes(content))
 
 
 def from_base32(blob: str) -> QrContent:
@@ -93,13 +99,17 @@ def from_base32(blob: str) -> QrContent:
         data = base64.b32decode(blob + "=" * (-len(blob) % 8))
     except binascii.Error as error:
         raise ValueError(f"base 32: {error}") from error
-    if base64.b32encode(data).rstrip(b"=") != blob.encode("ascii"):
+    if _base32(data) != blob:
         raise ValueError("base 32: the unused bits of the last character are not zero")
     return _from_bytes(data)
 
 
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).rstrip(b"=").decode("ascii")
+
+
 def _to_bytes(content: QrContent) -> bytes:
-    statement = validated(content.statement)
+    statement = content.statement
     _refuse_length("previous hash", content.previous_hash, HASH_LENGTH)
     _refuse_length("signature", content.signature, SIGNATURE_LENGTH)
     return b"".join(

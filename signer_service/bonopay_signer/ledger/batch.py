@@ -153,7 +153,7 @@ def signed_entries(plan: Plan, signatures: Sequence[bytes], shard: int, size: in
 
 def _entry(planned: Planned, signature: bytes, shard: int, position: int, sealed_at: datetime, url: str) -> Entry:
     draft, statement = planned.draft, planned.statement
-    return Entry(
+    entry = Entry(
         shard=shard,
         position=position,
         outlet_id=draft.outlet_id,
@@ -173,3 +173,5 @@ def _entry(planned: Planned, signature: bytes, shard: int, position: int, sealed
         key_id=statement.key_id,
         public_url=url,
     )
+    vars(entry)["statement_values"] = statement  # what the cached property would decode
+    return entry

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bonopay_signer import logs
 from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import Entry
+from bonopay_signer.ledger.errors import LedgerUnavailable
 
 
 class QueueFull(Exception):
@@ -21,6 +22,7 @@ class Waiting:
 
     drafts: Sequence[Draft]
     done: asyncio.Future[list[Entry]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    entries: list[Entry] = field(default_factory=list)
     abandoned: bool = False
     delay: Exception | None = None  # why it could not be written so far
     request_id: str | None = field(default_factory=logs.request_id.get)
@@ -29,6 +31,16 @@ class Waiting:
     @property
     def outlet_id(self) -> str:
         return self.drafts[0].outlet_id
+
+    def succeed(self) -> None:
+        """Answer with ``entries``."""
+        if not self.done.done():
+            self.done.set_result(self.entries)
+
+    def abandon(self) -> None:
+        """Nobody waits any longer."""
+        self.abandoned = True
+        self.fail(self.delay or LedgerUnavailable("the ledger is not written at the moment"))
 
     def fail(self, error: Exception) -> None:
         if not self.done.done():

@@ -17,6 +17,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import psycopg
 
@@ -32,8 +33,9 @@ from bonopay_signer.ledger.queue import FairQueue, Waiting
 from bonopay_signer.ledger.tail import Tail
 
 _logger = logging.getLogger(__name__)
-_AHEAD = 32
+_AHEAD = 16
 """As many documents are prepared before the batch in front of them is committed; fewer are not worth a batch."""
+_AT_ONCE = 16
 _NAMED_REQUESTS = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
@@ -71,6 +73,7 @@ class LedgerWriter:
         self._task: asyncio.Task[None] | None = None
         self._commit: _Commit | None = None
         self._in_hand: list[Waiting] = []  # taken and, as far as is known, without an answer
+        self._sealed: list[Waiting] = []  # and about to be answered
         self._failure: Exception | None = None
         self._pause = _FIRST_PAUSE
         self.grew = asyncio.Event()
@@ -89,6 +92,8 @@ class LedgerWriter:
         for task in filter(None, tasks):
             task.cancel()
             await asyncio.wait([task])
+        while self._sealed:
+            self._answer_some()
         for waiting in [*self._in_hand, *self._queue.take_all()]:
             waiting.fail(LedgerUnavailable("the service stops"))
         await self._tail.close()
@@ -101,11 +106,11 @@ class LedgerWriter:
         """
         waiting = Waiting(drafts)
         self._queue.put(waiting)
-        done, _ = await asyncio.wait([waiting.done], timeout=self._patience)
-        if not done:
-            waiting.abandoned = True
-            raise waiting.delay or LedgerUnavailable("the ledger is not written at the moment")
-        return waiting.done.result()
+        timer = asyncio.get_running_loop().call_later(self._patience, waiting.abandon)
+        try:
+            return await waiting.done
+        finally:
+            timer.cancel()
 
     def is_released(self, entry: Entry) -> bool:
         """Whether others may be told of an entry: not while only the database has it."""
@@ -281,13 +286,20 @@ class LedgerWriter:
         self._failure, self._pause = None, _FIRST_PAUSE
 
     def _release(self, batch: Sequence[Waiting], entries: list[Entry]) -> None:
-        place = 0
+        remaining = iter(entries)
         for waiting in batch:
-            count = len(waiting.drafts)
-            if not waiting.done.done():
-                waiting.done.set_result(entries[place : place + count])
-            place += count
+            waiting.entries = list(islice(remaining, len(waiting.drafts)))
+        self._sealed += batch
+        self._answer_some()
         self.grew.set()
+
+    def _answer_some(self) -> None:
+        """Answer a few, and the rest in the next turns of the loop: what else it has to do is not held up by them."""
+        for waiting in self._sealed[:_AT_ONCE]:
+            waiting.succeed()
+        del self._sealed[:_AT_ONCE]
+        if self._sealed:
+            asyncio.get_running_loop().call_soon(self._answer_some)
 
 
 def _observe(batch: Sequence[Waiting]) -> None:

@@ -75,7 +75,7 @@ def sealed_answer(entry: Entry, dgi: DgiAnswer) -> SealedInvoice:
         auth_code=security.auth_code(entry.signature),
         short_code=short_code,
         timestamp=statement.sealed_at,
-        qr_payload=qr.encode(entry.public_url, statement, entry.previous_hash, entry.signature),
+        qr_payload=qr.encode_valid(entry.public_url, statement, entry.previous_hash, entry.signature),
         verification_url=f"{entry.public_url}/verify/{entry.fiscal_number}?code={short_code}",
         payload_hash=statement.payload_hash,
         key_id=entry.key_id,

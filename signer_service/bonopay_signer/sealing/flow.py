@@ -50,17 +50,18 @@ class Sealing:
         self._in_flight: dict[tuple[str, str, bytes], asyncio.Task[Outcome]] = {}
 
     async def seal(self, invoice: Invoice, outlet: Outlet) -> Outcome:
-        """Seal a document, or answer what it was sealed as.
+        """Seal a document, or answer what it was sealed as. The same document that is on its way already waits for it.
 
         Runs on when the caller goes away: the caller's next attempt gets the result.
         Raises NotSealed, QueueFull, LedgerUnavailable, HsmUnavailable, ClockBehind, LockLost, LedgerBehind,
         SecretsError.
         """
         payload = canonical.encode(invoice)
+        if outlet.dgi_mode == DEFERRED:
+            return await self._seal(invoice, payload, outlet)  # the ledger's writer sees to both
         key = (invoice.merchant_nif, invoice.document_id, payload)
         task = self._in_flight.get(key)
         if task is not None:
-            # The same document again while it is on its way, for instance after the client's timeout.
             return replace(await asyncio.shield(task), replayed=True)
         task = asyncio.create_task(self._seal(invoice, payload, outlet))
         self._in_flight[key] = task

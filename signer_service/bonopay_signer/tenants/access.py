@@ -1,7 +1,5 @@
 """Who asks: the API key of a request and what it covers. Answered from memory (tenants/registry.py)."""
 
-from datetime import datetime
-
 from bonopay_signer.api.problems import Problem
 from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.tenants import apikeys
@@ -69,6 +67,6 @@ def objection(outlet: Outlet, invoice: Invoice) -> str | None:
         return f"outlet {outlet.id} is closed"
     if not outlet.admits_terminal(terminal):
         return f"terminal {terminal} is not, or no longer, registered at outlet {outlet.id}"
-    if not outlet.admits_user(invoice.cashier_id, invoice.cashier_name, datetime.fromisoformat(invoice.issued_at)):
+    if not outlet.admits_user(invoice.cashier_id, invoice.cashier_name, invoice.issued_at):
         return f"user {invoice.cashier_id} is not, or no longer, registered at outlet {outlet.id} under this name"
     return None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -77,8 +77,8 @@ class Outlet:
         all must be registered."""
         return self.terminals.get(terminal_id or "", self.terminal_policy == ANY)
 
-    def admits_user(self, user_id: str, name: str, issued_at: datetime) -> bool:
-        """Whether a document of this time may name this user (SFE §1.2 w).
+    def admits_user(self, user_id: str, name: str, issued_at: str) -> bool:
+        """Whether a document of this time (ISO 8601) may name this user (SFE §1.2 w).
 
         What somebody sold before leaving may be sealed afterwards. Where all must be registered, a user is known by id
         and name together, so that nobody sells under a shared one.
@@ -86,7 +86,7 @@ class Outlet:
         known = [user for user in self.users if user.id == user_id]
         if not known:
             return self.user_policy == ANY
-        moment = issued_at.astimezone(UTC).timestamp()
+        moment = datetime.fromisoformat(issued_at).timestamp()
         return any(
             (user.revoked_at is None or moment < user.revoked_at) and (self.user_policy == ANY or user.name == name)
             for user in known
