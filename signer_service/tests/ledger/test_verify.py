@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,18 @@ import rfc8785
 from bonopay_signer.ledger.entries import ENTRY_COLUMNS
 
 from ..support.processes import run_signer_command, wait_until
-from ..support.stand import Outlet, Stand
+from ..support.sandbox import Sandbox
+from ..support.stand import Outlet, Stand, running_stand
+from ..support.tokens import Token
 
 TRIGGERS = "ALTER TABLE signer.{} {} TRIGGER USER"
+
+
+@pytest.fixture(scope="module")
+def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A ledger that nobody else writes, for its entries are counted and changed."""
+    with running_stand(cluster, token, sandbox, tmp_path_factory.mktemp("stand")) as stand:
+        yield stand
 
 
 @pytest.fixture(scope="module")
