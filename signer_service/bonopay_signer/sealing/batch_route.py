@@ -65,12 +65,19 @@ async def seal_batch(request: Request) -> Response:
 def _items(body: bytes) -> list[bytes]:
     """Raises Problem ``payload_malformed`` unless the body is an object with 1 to 100 invoices."""
     try:
-        items = msgspec.json.decode(body, type=_Items).invoices
+        items = [bytes(item) for item in msgspec.json.decode(body, type=_Items).invoices]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem("payload_malformed", f'expected {{"invoices": [1 to {MAX_ITEMS} invoices]}}: {error}') from error
+    if _quotes(body) - sum(map(_quotes, items)) != 2:
+        raise Problem("payload_malformed", 'the member "invoices" is given more than once')
     if not 1 <= len(items) <= MAX_ITEMS:
         raise Problem("payload_malformed", f"a batch holds 1 to {MAX_ITEMS} invoices, not {len(items)}")
-    return [bytes(item) for item in items]
+    return items
+
+
+def _quotes(text: bytes) -> int:
+    """Quotes that begin or end a string. The decoder takes the last of two members of one name, and drops the other."""
+    return text.replace(rb"\\", b"").replace(rb"\"", b"").count(b'"')
 
 
 async def _admitted(service: Service, key: ApiKey, data: bytes) -> Admitted | Problem:

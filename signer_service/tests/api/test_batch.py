@@ -124,11 +124,26 @@ def test_batch_of_a_request_is_a_batch_of_the_ledger(stand: Stand) -> None:
         b'{"invoices": {}}',
         b'{"invoices": [1',
         b'{"invoices": [{}], "more": 1}',
+        b'{"invoices": [{"a": "\\\\\\""}], "invoices": [{}]}',
+        b'{"invoices": [{}], "\\u0069nvoices": [{}]}',
         b'{"invoices": [\xff]}',
         b'{"invoices": [' + b"[" * 100_000,
         b'{"invoices": [' + b",".join([b"{}"] * (MAX_ITEMS + 1)) + b"]}",
     ],
-    ids=["empty", "array", "none", "no-item", "object", "cut", "unknown", "utf-8", "deep", "too-many"],
+    ids=[
+        "empty",
+        "array",
+        "none",
+        "no-item",
+        "object",
+        "cut",
+        "unknown",
+        "twice",
+        "twice-escaped",
+        "utf-8",
+        "deep",
+        "too-many",
+    ],
 )
 def test_what_is_no_batch_is_refused_whole(stand: Stand, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {stand.key}"}
