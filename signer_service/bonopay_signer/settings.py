@@ -69,6 +69,10 @@ class Settings(BaseSettings):
 
     dgi_connect_timeout: float = Field(default=5.0, gt=0)
     dgi_timeout: float = Field(default=15.0, gt=0)
+    dgi_breaker_failures: int = Field(default=5, ge=1)
+    dgi_breaker_rest: float = Field(default=60.0, gt=0)
+    dgi_parallel: int = Field(default=40, ge=1, le=90)
+    dgi_parallel_per_outlet: int = Field(default=4, ge=1, le=8)
     recovery_interval: float = Field(default=2.0, gt=0)
     recovery_backoff_max: float = Field(default=300.0, gt=0)
     shutdown_grace: float = Field(default=20.0, gt=0)

@@ -24,6 +24,7 @@ from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
+from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import emcf_devices
 from bonopay_signer.sealing.flow import Sealing
 from bonopay_signer.sealing.inline import InlineSealing
@@ -101,13 +102,23 @@ class Service:
         )
         self._checkpoint_task: asyncio.Task[None] | None = None
         tidying = Tidying(self.pool)
-        settlement = Settlement(self.pool, self.writer, self.device_of, turns, settings.recovery_backoff_max)
+        breakers = Breakers(settings.dgi_breaker_failures, settings.dgi_breaker_rest)
+        settlement = Settlement(self.pool, self.writer, self.device_of, turns, breakers, settings.recovery_backoff_max)
         inline = InlineSealing(
-            self.pool, self.writer, self.device_of, settlement, tidying, turns, settings.dgi_timeout + 1
+            self.pool, self.writer, self.device_of, settlement, tidying, turns, breakers, settings.dgi_timeout + 1
         )
         self.sealing = Sealing(self.pool, self.registry, self.writer, inline)
         self._recovery = Recovery(
-            self.pool, self.lock, self.device_of, settlement, tidying, turns, settings.recovery_interval
+            self.pool,
+            self.lock,
+            self.device_of,
+            settlement,
+            tidying,
+            turns,
+            breakers,
+            settings.recovery_interval,
+            settings.dgi_parallel,
+            settings.dgi_parallel_per_outlet,
         )
         self._recovery_task: asyncio.Task[None] | None = None
         self.cursors = Cursors(settings.secrets_key_text())

@@ -38,8 +38,16 @@ class Unreachable(DeviceError):
     """Nothing happened at the device."""
 
 
+class Busy(Unreachable):
+    """The device answered that it cannot now, and did nothing."""
+
+
 class UnknownOutcome(DeviceError):
-    """No usable answer to a request that was, or may have been, received."""
+    """The request was, or may have been, received, and what became of it is not known."""
+
+
+class NoUsableAnswer(UnknownOutcome):
+    """… because the device said nothing, or nothing that can be read."""
 
 
 @dataclass(frozen=True, slots=True)

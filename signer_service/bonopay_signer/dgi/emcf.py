@@ -16,10 +16,12 @@ import httpx
 from bonopay_signer import metrics
 from bonopay_signer.dgi import mapping
 from bonopay_signer.dgi.device import (
+    Busy,
     DeviceStatus,
     Document,
     Elements,
     Fate,
+    NoUsableAnswer,
     Pending,
     Refused,
     UnknownOutcome,
@@ -116,12 +118,12 @@ class EmcfDevice:
             status, content = await self._exchange(method, url, body, headers)
         except _NO_ANSWER as error:
             await self._journal.silence(exchange, type(error).__name__)
-            kind = Unreachable if isinstance(error, _NOT_SENT) else UnknownOutcome
+            kind = Unreachable if isinstance(error, _NOT_SENT) else NoUsableAnswer
             raise kind(f"no answer to {step}: {type(error).__name__}") from error
         await self._journal.answer(exchange, status, content)
         answer = _judge(status, content)
         if as_object and not isinstance(answer, dict):
-            raise UnknownOutcome(f"the answer to {step} is not a JSON object")
+            raise NoUsableAnswer(f"the answer to {step} is not a JSON object")
         return answer
 
     async def _exchange(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -167,17 +169,19 @@ def _judge(status: int, content: bytes) -> Any:
     """The decoded body of a success. Raises Refused, Unreachable or UnknownOutcome."""
     if status in (401, 403):
         raise Unreachable(f"the DGI refuses the outlet's token (HTTP {status})")
-    if status in (404, 405, 408, 429) or 300 <= status < 400:
+    if status == 429:
+        raise Busy(f"the DGI answers HTTP {status}")
+    if status in (404, 405, 408) or 300 <= status < 400:
         raise Unreachable(f"the DGI answers HTTP {status}")
     try:
         answer = mapping.decode(content)
     except ValueError as error:
-        raise UnknownOutcome(f"the answer (HTTP {status}) is not JSON") from error
+        raise NoUsableAnswer(f"the answer (HTTP {status}) is not JSON") from error
     code = answer.get("errorCode") if isinstance(answer, dict) else None
     if code is not None:
         _refuse(str(code), str(answer.get("errorDesc") or ""))
     if status >= 500:
-        raise UnknownOutcome(f"the DGI answers HTTP {status}")
+        raise NoUsableAnswer(f"the DGI answers HTTP {status}")
     if status >= 400:
         raise Refused(f"HTTP {status}", content.decode(errors="replace")[:500], is_verdict=False)
     return answer
@@ -185,7 +189,7 @@ def _judge(status: int, content: bytes) -> Any:
 
 def _refuse(code: str, words: str) -> None:
     if code in _TRY_LATER:
-        raise Unreachable(f"the DGI asks to try later ({code}: {words})")
+        raise Busy(f"the DGI asks to try later ({code}: {words})")
     if code == PROCESSING_ERROR:
         raise UnknownOutcome(f"the DGI reports a processing error ({code}: {words})")
     raise Refused(code, words)

@@ -18,6 +18,7 @@ from bonopay_signer.ledger.entries import Entry
 from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits, submissions
+from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.drafts import invoice_draft
 from bonopay_signer.sealing.errors import DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
@@ -52,6 +53,7 @@ class InlineSealing:
         settlement: Settlement,
         tidying: Tidying,
         turns: Turns,
+        breakers: Breakers,
         patience: float,
     ) -> None:
         self._pool = pool
@@ -60,6 +62,7 @@ class InlineSealing:
         self._settlement = settlement
         self._tidying = tidying
         self._turns = turns
+        self._breakers = breakers
         self._patience = patience
         self._silent_since: dict[str, float] = {}
 
@@ -86,11 +89,19 @@ class InlineSealing:
             if self._silent_since.get(outlet.id, 0) > arrived:
                 # Every document of a queue would wait for the same silence, one after the other.
                 raise DgiUnreachable("the DGI stopped answering while the document waited for its turn")
+            if not self._breakers.may_ask(outlet.id):
+                raise DgiUnreachable("the DGI did not answer several times in a row; it is asked again within a minute")
             try:
-                return Outcome(await self._reserve_and_seal(invoice, payload, outlet), replayed=False)
+                entry = await self._reserve_and_seal(invoice, payload, outlet)
             except DgiUnreachable:
                 self._silent_since[outlet.id] = time.monotonic()
+                self._breakers.unanswered(outlet.id)
                 raise
+            except (DgiRefused, DgiTotalsDiffer):
+                self._breakers.answered(outlet.id)
+                raise
+            self._breakers.answered(outlet.id)
+            return Outcome(entry, replayed=False)
 
     async def _reserve_and_seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Entry:
         device = self._device_of(outlet)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -12,9 +13,11 @@ from bonopay_signer.dgi.device import DeviceError
 from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.agenda import Agenda, Due
+from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.settlement import Settlement
-from bonopay_signer.sealing.submissions import State, Submission
+from bonopay_signer.sealing.submissions import State
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import find_outlet
@@ -23,8 +26,10 @@ from bonopay_signer.tenants.secrets import SecretsError
 _logger = logging.getLogger(__name__)
 _SEALED = (State.QUEUED, State.CONFIRMING, State.UNKNOWN)
 _LEFT_BEHIND = (State.RESERVED, State.PREPARED, State.CANCELLING)
-# What hangs at a silent DGI must leave connections to everybody else: of one outlet at once, and of all.
-_OF_ONE_OUTLET, _SETTLING, _TIDYING = 10, 40, 20
+_OF_ONE_OUTLET, _OF_ALL = 10, 500
+"""What is read ahead."""
+_TIDYING = 20
+_SHORTEST_INTERVAL = 0.1
 _OUTAGES = (psycopg.Error, PoolTimeout, JournalUnavailable, LockLost, SecondSigner)
 
 
@@ -39,7 +44,10 @@ class Recovery:
         settlement: Settlement,
         tidying: Tidying,
         turns: Turns,
+        breakers: Breakers,
         interval: float,
+        parallel: int = 40,
+        per_outlet: int = 4,
     ) -> None:
         self._pool = pool
         self._lock = lock
@@ -47,17 +55,25 @@ class Recovery:
         self._settlement = settlement
         self._tidying = tidying
         self._turns = turns
+        self._breakers = breakers
         self._interval = interval
+        self._agenda = Agenda(breakers.may_ask, parallel, per_outlet)
+        self._room = asyncio.Event()
+        self._attempts: set[asyncio.Task[None]] = set()
         self._tidying_now: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """For ever, until cancelled. Nothing that fails here stops the loop: it is logged and tried again."""
         try:
             while True:
+                self._room.clear()
                 await self._attempt(self._once())
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(min(_SHORTEST_INTERVAL, self._interval))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._interval):
+                        await self._room.wait()
         finally:
-            for task in self._tidying_now.values():
+            for task in [*self._tidying_now.values(), *self._attempts]:
                 task.cancel()
 
     async def _attempt(self, work: Awaitable[None]) -> None:
@@ -74,12 +90,11 @@ class Recovery:
 
     async def _work_through(self) -> None:
         async with self._pool.connection() as connection:
-            resting = self._settlement.silences.resting()
-            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET, resting)
-            left_behind = await submissions.due(connection, self._lock.shard, _LEFT_BEHIND, per_outlet=1)
-        for row in sealed:
-            if self._settlement.running < _SETTLING and self._settlement.silences.may_ask(row.outlet_id):
-                await self._resume(row)
+            resting = self._breakers.resting()
+            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET, resting, _OF_ALL)
+            left_behind = await submissions.due(connection, self._lock.shard, _LEFT_BEHIND, 1, resting)
+        self._agenda.offer(Due(row.created_at, row.id, row.outlet_id) for row in sealed)
+        self._start_attempts()
         for row in left_behind:
             # A turn that is taken is a document on its way, or a tidying: it does the work by itself.
             if not self._turns[row.outlet_id].locked() and len(self._tidying_now) < _TIDYING:
@@ -91,15 +106,31 @@ class Recovery:
             self._tidying_now[outlet_id] = task
             task.add_done_callback(lambda _done: self._tidying_now.pop(outlet_id))
 
-    async def _resume(self, row: Submission) -> None:
-        if self._settlement.is_running(row.fiscal_number):
-            return
+    def _start_attempts(self) -> None:
+        while (due := self._agenda.take()) is not None:
+            task = asyncio.create_task(self._bring(due))
+            self._attempts.add(task)
+            task.add_done_callback(self._attempts.discard)
+
+    async def _bring(self, due: Due) -> None:
+        try:
+            await self._attempt(self._resume(due))
+        finally:
+            self._agenda.ended(due)
+        self._start_attempts()
+        if not self._agenda.waiting:
+            self._room.set()  # more may be due than was read
+
+    async def _resume(self, due: Due) -> None:
         async with self._pool.connection() as connection:
-            current = await submissions.find(connection, row.id)
-            entry = await reader.invoice_by_number(connection, row.fiscal_number)
-            outlet = await find_outlet(connection, row.outlet_id)
-        if current is not None and current.state in _SEALED and entry is not None and outlet is not None:
-            self._settlement.start(current, entry, outlet, ask_first=True)
+            row = await submissions.find(connection, due.id)
+            entry = await reader.invoice_by_number(connection, row.fiscal_number) if row else None
+            outlet = await find_outlet(connection, due.outlet_id)
+        if row is None or entry is None or outlet is None:
+            return
+        if row.state in _SEALED:
+            self._settlement.start(row, entry, outlet, ask_first=True)
+        await self._settlement.ended(row.fiscal_number)
 
     async def _tidy(self, outlet_id: str) -> None:
         async with self._turns[outlet_id]:

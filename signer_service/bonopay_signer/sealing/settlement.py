@@ -21,11 +21,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from bonopay_signer.db.instance import LockLost
 from bonopay_signer.dgi.device import (
+    Busy,
     Device,
     DeviceError,
     Document,
     Elements,
     Fate,
+    NoUsableAnswer,
     Refused,
     UnknownOutcome,
     Unreachable,
@@ -41,8 +43,8 @@ from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
 from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import DeviceOf
-from bonopay_signer.sealing.silences import Silences
 from bonopay_signer.sealing.submissions import Submission, UidTaken
 from bonopay_signer.sealing.totals import differences
 from bonopay_signer.sealing.turns import Turns
@@ -78,14 +80,20 @@ class Settlement:
     """Brings sealed invoices to their verdict. At most one attempt per invoice at a time."""
 
     def __init__(
-        self, pool: AsyncConnectionPool, writer: LedgerWriter, device_of: DeviceOf, turns: Turns, backoff_max: float
+        self,
+        pool: AsyncConnectionPool,
+        writer: LedgerWriter,
+        device_of: DeviceOf,
+        turns: Turns,
+        breakers: Breakers,
+        backoff_max: float,
     ) -> None:
         self._pool = pool
         self._writer = writer
         self._device_of = device_of
         self._turns = turns
         self._backoff_max = backoff_max
-        self.silences = Silences(backoff_max)
+        self._breakers = breakers
         self._running: dict[str, asyncio.Task[Entry | None]] = {}
 
     def start(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
@@ -95,11 +103,6 @@ class Settlement:
         task = asyncio.create_task(self._settle(submission, entry, outlet, ask_first))
         self._running[entry.fiscal_number] = task
         task.add_done_callback(lambda done: self._finished(entry.fiscal_number, done))
-
-    @property
-    def running(self) -> int:
-        """How many attempts are running."""
-        return len(self._running)
 
     def is_running(self, fiscal_number: str) -> bool:
         return fiscal_number in self._running
@@ -115,6 +118,12 @@ class Settlement:
         await asyncio.wait([task], timeout=timeout)
         failed = not task.done() or task.cancelled() or task.exception() is not None
         return None if failed else task.result()
+
+    async def ended(self, fiscal_number: str) -> None:
+        """Until no attempt for this invoice is running."""
+        task = self._running.get(fiscal_number)
+        if task is not None:
+            await asyncio.wait([task])
 
     async def drain(self) -> None:
         """Until no attempt is running at all."""
@@ -136,14 +145,19 @@ class Settlement:
             verdict = None if ask_first else await self._confirmed_at_once(sealed)
             if verdict is None:
                 await self._resolve(sealed)
-            self.silences.answered(outlet.id)
+            self._breakers.answered(outlet.id)
             return verdict
-        except (Unreachable, SecretsError) as error:
-            self.silences.unanswered(outlet.id)
-            await self._postpone(submission, error)
-        except (DeviceError, UidTaken) as error:
-            await self._postpone(submission, error, unknown=True)
+        except (DeviceError, UidTaken, SecretsError) as error:
+            self._report(outlet, error)
+            await self._postpone(submission, error, unknown=not isinstance(error, (Unreachable, SecretsError)))
         return None
+
+    def _report(self, outlet: Outlet, error: Exception) -> None:
+        """To the breaker: what the DGI says of one document, or that it is busy, is an answer all the same."""
+        if isinstance(error, (Unreachable, NoUsableAnswer, SecretsError)) and not isinstance(error, Busy):
+            self._breakers.unanswered(outlet.id)
+        else:
+            self._breakers.answered(outlet.id)
 
     async def _confirmed_at_once(self, sealed: Sealed) -> Entry | None:
         try:

@@ -151,20 +151,20 @@ async def due(
     resting: Sequence[str] = (),
     limit: int = 200,
 ) -> list[Submission]:
-    """What waits for its next attempt: the oldest of every outlet, then the second oldest of every outlet, …
+    """What waits for its next attempt and may be tried again: the oldest of every outlet, then the second oldest, …
 
     Of one shard's merchants: the others' chains are not this process's to continue. ``resting``: outlets to leave out.
-    Costs one look into an index per outlet, however much waits.
+    Costs one look into an index per outlet, however much waits, and a look at each that is older and was postponed.
     """
     waiting = (
-        "SELECT *, row_number() OVER (ORDER BY next_attempt_at, id) AS rank FROM signer.submission "
+        "SELECT *, row_number() OVER (ORDER BY id) AS rank FROM signer.submission "
         "WHERE outlet_id = o.id AND state NOT IN ('released', 'settled') AND state = ANY(%s) "
-        "AND next_attempt_at <= now() ORDER BY next_attempt_at, id LIMIT %s"
+        "AND next_attempt_at <= now() ORDER BY id LIMIT %s"
     )
     query = (
         f"SELECT {_columns('s.')} FROM signer.outlet o JOIN signer.merchant ON nif = o.merchant_nif "
         f"CROSS JOIN LATERAL ({waiting}) s WHERE shard = %s AND o.id <> ALL(%s) "
-        "ORDER BY s.rank, s.next_attempt_at LIMIT %s"
+        "ORDER BY s.rank, s.id LIMIT %s"
     )
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
         await cursor.execute(query, [list(states), per_outlet, shard, list(resting), limit])

@@ -9,7 +9,16 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from bonopay_signer.db.pool import make_pool
-from bonopay_signer.dgi.device import Document, Elements, Fate, Refused, UnknownOutcome, Unreachable
+from bonopay_signer.dgi.device import (
+    Busy,
+    Document,
+    Elements,
+    Fate,
+    NoUsableAnswer,
+    Refused,
+    UnknownOutcome,
+    Unreachable,
+)
 from bonopay_signer.dgi.emcf import EmcfDevice
 from bonopay_signer.dgi.journal import Journal
 from bonopay_signer.fiscal.parsing import parse
@@ -119,25 +128,25 @@ async def test_confirm_sends_both_totals_and_returns_the_elements_unchanged(pool
         (_json({"errorCode": "3", "errorDesc": "type"}), Refused),
         (_json({"errorCode": 3, "errorDesc": "type"}, 400), Refused),
         (_json({"title": "Bad Request"}, 400), Refused),
-        (_json({"errorCode": "1", "errorDesc": "trop"}), Unreachable),
-        (_json({"errorCode": "10", "errorDesc": "plus tard"}), Unreachable),
+        (_json({"errorCode": "1", "errorDesc": "trop"}), Busy),
+        (_json({"errorCode": "10", "errorDesc": "plus tard"}), Busy),
         (_json({"errorCode": "99", "errorDesc": "traitement"}), UnknownOutcome),
         (_json({}, 401), Unreachable),
         (_json({}, 403), Unreachable),
         (_json({}, 404), Unreachable),
-        (_json({}, 429), Unreachable),
+        (_json({}, 429), Busy),
         (httpx.Response(302, headers={"Location": "http://elsewhere/"}), Unreachable),
-        (_json({}, 500), UnknownOutcome),
-        (_json({}, 503), UnknownOutcome),
-        (httpx.Response(200, content=b"<html>"), UnknownOutcome),
-        (httpx.Response(200, content=b"[]"), UnknownOutcome),
+        (_json({}, 500), NoUsableAnswer),
+        (_json({}, 503), NoUsableAnswer),
+        (httpx.Response(200, content=b"<html>"), NoUsableAnswer),
+        (httpx.Response(200, content=b"[]"), NoUsableAnswer),
         (_json({**ELEMENTS, "codeDEFDGI": ""}), UnknownOutcome),
         (_json({**ELEMENTS, "qrCode": None}), UnknownOutcome),
         (httpx.ConnectError("down"), Unreachable),
         (httpx.ConnectTimeout("slow"), Unreachable),
-        (httpx.ReadTimeout("silent"), UnknownOutcome),
-        (httpx.ReadError("cut"), UnknownOutcome),
-        (httpx.RemoteProtocolError("cut"), UnknownOutcome),
+        (httpx.ReadTimeout("silent"), NoUsableAnswer),
+        (httpx.ReadError("cut"), NoUsableAnswer),
+        (httpx.RemoteProtocolError("cut"), NoUsableAnswer),
     ],
 )
 async def test_every_failure_is_told_apart(

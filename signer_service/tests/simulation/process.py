@@ -19,6 +19,7 @@ from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
+from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.flow import Sealing
 from bonopay_signer.sealing.inline import InlineSealing
 from bonopay_signer.sealing.recovery import Recovery
@@ -99,11 +100,14 @@ class Process:
         )  # fmt: skip
         turns = Turns()
         tidying = Tidying(pool)
-        self._settlement = Settlement(pool, self.writer, self._device_of(dgi), turns, backoff_max=0)
-        inline = InlineSealing(pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, patience)
+        breakers = Breakers(failures=1000)
+        self._settlement = Settlement(pool, self.writer, self._device_of(dgi), turns, breakers, backoff_max=0)
+        inline = InlineSealing(
+            pool, self.writer, self._device_of(dgi), self._settlement, tidying, turns, breakers, patience
+        )
         self.sealing = Sealing(pool, Registry(dsn, pool), self.writer, inline)  # not listening: it reads each time
         self._recovery = Recovery(
-            pool, self._lock, self._device_of(dgi), self._settlement, tidying, turns, interval=3600
+            pool, self._lock, self._device_of(dgi), self._settlement, tidying, turns, breakers, interval=3600
         )
 
     def disk_of(self, disks: Mapping[Path, Disk]) -> Disk:
@@ -143,9 +147,9 @@ class Process:
     async def recover(self) -> None:
         """One round of the recovery, until everything that it began has ended."""
         await self._recovery._once()
-        while self._recovery._tidying_now or self._settlement.running:
-            await asyncio.gather(*self._recovery._tidying_now.values())
-            await self._settlement.drain()
+        while self._recovery._tidying_now or self._recovery._attempts:
+            await asyncio.gather(*self._recovery._tidying_now.values(), *self._recovery._attempts)
+        await self._settlement.drain()
 
     async def kill(self) -> None:
         """What a SIGKILL does: no line of it runs any more, the kernel closes its connections, locks and files."""

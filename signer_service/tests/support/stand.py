@@ -75,6 +75,7 @@ class Stand:
             "dgi_connect_timeout": 2,
             "dgi_timeout": 5,
             "recovery_interval": 0.2,
+            "dgi_breaker_rest": 0.5,
             "recovery_backoff_max": 1,
             "shutdown_grace": 5,
             **settings,
