@@ -7,7 +7,7 @@ used. The two connection strings may carry a password, so they are kept out of `
 import logging
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -69,6 +69,7 @@ class Settings(BaseSettings):
 
     dgi_connect_timeout: float = Field(default=5.0, gt=0)
     dgi_timeout: float = Field(default=15.0, gt=0)
+    dgi_token_scheme: Literal["bearer", "raw"] = "bearer"
     dgi_breaker_failures: int = Field(default=5, ge=1)
     dgi_breaker_rest: float = Field(default=60.0, gt=0)
     dgi_parallel: int = Field(default=40, ge=1, le=90)

@@ -72,7 +72,7 @@ class Service:
             settings.signing_timeout,
         )
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
-        self.device_of = emcf_devices(self._client, box, Journal(self.pool))
+        self.device_of = emcf_devices(self._client, box, Journal(self.pool), settings.dgi_token_scheme)
         turns = Turns()
         heads = HeadStore(settings.head_store_folder(), settings.shard)
         self._queue = FairQueue(settings.queue_per_outlet, settings.queue_total)

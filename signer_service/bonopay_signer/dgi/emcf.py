@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -30,6 +30,8 @@ from bonopay_signer.dgi.device import (
 from bonopay_signer.dgi.journal import Exchange, Journal
 
 TOO_MANY_PENDING, ORIGINAL_NOT_CHECKABLE_NOW, UID_UNKNOWN, PROCESSING_ERROR = "1", "10", "20", "99"
+TokenScheme = Literal["bearer", "raw"]
+"""How the token is sent: RFC 6750's way, or alone, which some of the DGI's servers are said to want."""
 _INVOICE = "/api/invoice"
 _TRY_LATER = frozenset({TOO_MANY_PENDING, ORIGINAL_NOT_CHECKABLE_NOW})
 _TABLES = ("taxGroups", "invoiceTypes", "paymentTypes", "clientTypes", "referenceTypes", "itemTypes", "currencyRates")
@@ -51,10 +53,18 @@ def make_client(connect_timeout: float, timeout: float) -> httpx.AsyncClient:
 class EmcfDevice:
     """One e-MCF (NIM). Every request and answer goes through the journal."""
 
-    def __init__(self, client: httpx.AsyncClient, base_url: str, token: str, outlet_id: str, journal: Journal) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        token: str,
+        outlet_id: str,
+        journal: Journal,
+        scheme: TokenScheme = "bearer",
+    ) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
-        self._token = token
+        self._authorization = token if scheme == "raw" else f"Bearer {token}"
         self._outlet_id = outlet_id
         self._journal = journal
 
@@ -113,7 +123,7 @@ class EmcfDevice:
 
     async def _send(self, exchange: Exchange, url: str, body: bytes, as_object: bool) -> Any:
         step, method = exchange.step, exchange.method
-        headers = {"Authorization": f"Bearer {self._token}"} | ({"Content-Type": "application/json"} if body else {})
+        headers = {"Authorization": self._authorization} | ({"Content-Type": "application/json"} if body else {})
         try:
             status, content = await self._exchange(method, url, body, headers)
         except _NO_ANSWER as error:

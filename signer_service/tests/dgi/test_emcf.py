@@ -19,7 +19,7 @@ from bonopay_signer.dgi.device import (
     UnknownOutcome,
     Unreachable,
 )
-from bonopay_signer.dgi.emcf import EmcfDevice
+from bonopay_signer.dgi.emcf import EmcfDevice, TokenScheme
 from bonopay_signer.dgi.journal import Journal
 from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.tenants import admin
@@ -57,11 +57,11 @@ async def pool(database: Database) -> AsyncIterator[AsyncConnectionPool]:
         yield pool
 
 
-def _device(pool: AsyncConnectionPool, *script: Expected) -> tuple[EmcfDevice, Twin]:
-    twin = Twin(TOKEN, list(script))
+def _device(pool: AsyncConnectionPool, *script: Expected, scheme: TokenScheme = "bearer") -> tuple[EmcfDevice, Twin]:
+    twin = Twin(f"Bearer {TOKEN}" if scheme == "bearer" else TOKEN, list(script))
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     client = httpx.AsyncClient(transport=twin.transport(), headers=headers)
-    return EmcfDevice(client, "http://dgi/edef/", TOKEN, "KIN001", Journal(pool)), twin
+    return EmcfDevice(client, "http://dgi/edef/", TOKEN, "KIN001", Journal(pool), scheme), twin
 
 
 def _json(body: object, status: int = 200) -> httpx.Response:
@@ -179,6 +179,12 @@ async def test_journal_holds_the_bytes_both_ways_and_never_the_token(pool: Async
     assert rows[0][3] == twin.bodies[0]
     assert rows[1][3] == b'{"errorCode": "3",  "errorDesc": "x"}'
     assert all(TOKEN.encode() not in body for _, _, _, body, _ in rows)
+
+
+async def test_token_is_sent_alone_where_the_dgi_wants_it_so(pool: AsyncConnectionPool) -> None:
+    device, twin = _device(pool, Expected("PUT", CONFIRM, _json(ELEMENTS)), scheme="raw")
+    await device.confirm(NUMBER, UID, Decimal("104400.00"), Decimal("14400.00"))
+    assert twin.script == []
 
 
 async def test_request_is_on_record_before_it_is_sent(pool: AsyncConnectionPool) -> None:

@@ -17,9 +17,9 @@ class Expected:
 
 @dataclass
 class Twin:
-    """As an httpx transport; ``token`` is what the Authorization header must be."""
+    """As an httpx transport."""
 
-    token: str
+    authorization: str
     script: list[Expected]
     bodies: list[bytes] = field(default_factory=list)
 
@@ -30,7 +30,7 @@ class Twin:
         assert self.script, f"unexpected {request.method} {request.url}"
         expected = self.script.pop(0)
         assert (request.method, request.url.path) == (expected.method, expected.path)
-        assert request.headers["authorization"] == f"Bearer {self.token}"
+        assert request.headers["authorization"] == self.authorization
         assert request.headers["accept"] == "application/json"
         assert "br" not in request.headers["accept-encoding"]
         self.bodies.append(request.content)
