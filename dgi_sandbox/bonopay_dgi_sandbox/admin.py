@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .accounts import Accounts
 from .errors import RefusalError
 from .faults import Clock, Faults, from_timestamp
 from .store import Store
@@ -25,6 +26,7 @@ MAX_PAGE = 1000
 @dataclass(frozen=True, slots=True)
 class Admin:
     store: Store
+    accounts: Accounts
     faults: Faults
     clock: Clock
     token: str
@@ -67,16 +69,22 @@ class Admin:
 
     async def show_faults(self, request: Request) -> Response:
         self._authorise(request)
-        return JSONResponse(self.faults.as_dict())
+        return JSONResponse(self.faults.as_dict(self.clock))
 
     async def set_faults(self, request: Request) -> Response:
         """Changes the given faults and answers them all."""
         self._authorise(request)
         try:
-            self.faults.change(decode(await request.body()))
+            changes = decode(await request.body())
+            self._known(changes.get("nim"))
+            self.faults.change(changes, self.clock)
         except (RefusalError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
-        return JSONResponse(self.faults.as_dict())
+        return JSONResponse(self.faults.as_dict(self.clock))
+
+    def _known(self, nim: Any) -> None:
+        if nim is not None and nim not in self.accounts.by_nim:
+            raise ValueError(f"unknown NIM: {nim}")
 
     def _authorise(self, request: Request) -> None:
         try:

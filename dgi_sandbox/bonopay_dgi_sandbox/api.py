@@ -1,6 +1,5 @@
 """The e-MCF's HTTP interface, mounted under `/edef`."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +12,15 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .accounts import Outlet
 from .device import Device
+from .disturbance import Disturbance
 from .errors import RefusalError
-from .faults import Faults
 from .journal import EXCHANGE, Journal
 from .store import Exchange
 from .tables import LISTS
-from .tokens import TokenError, Tokens, token_of
+from .tokens import TokenError, Tokens, refuse_expired, token_of
 from .wire import encode
 
 log = logging.getLogger(__name__)
@@ -65,7 +63,13 @@ class Api:
             routes.append(Route("/api/invoice/{uid}", self.details, methods=["GET"]))
         middleware = [
             Middleware(Journal, store=self.device.store, clock=self.device.clock),
-            Middleware(Disturbance, faults=self.device.faults),
+            Middleware(
+                Disturbance,
+                faults=self.device.faults,
+                clock=self.device.clock,
+                tokens=self.tokens,
+                refusal_status=self.options.error_status,
+            ),
         ]
         return Starlette(routes=routes, middleware=middleware)
 
@@ -78,15 +82,15 @@ class Api:
         return await self._answer(request, self.device.info, outlet, expiry)
 
     async def table(self, request: Request) -> Response:
-        self._authenticate(request)
-        name, tables = request.path_params["table"], self.device.tables
+        outlet, _ = self._authenticate(request)
+        name = request.path_params["table"]
         if name == "taxGroups":
-            return ExactJSON({group.lower(): rate for group, rate in tables.rates.items()})
+            return ExactJSON({group.lower(): rate for group, rate in self.device.rates(outlet).items()})
         if name == "currencyRates":
-            return ExactJSON(self.device.currency_rates())
+            return ExactJSON(self.device.currency_rates(outlet))
         if name not in LISTS:
             raise HTTPException(404)
-        return ExactJSON(tables.lists[name])
+        return ExactJSON(self.device.tables.lists[name])
 
     async def submit(self, request: Request) -> Response:
         outlet, _ = self._authenticate(request)
@@ -112,14 +116,7 @@ class Api:
         body = await request.body()
         if not body.strip():
             return _empty_body()
-        faults, exchange = self.device.faults, _exchange(request)
-        if faults.take("drop_confirm_before_commit"):
-            _drop(exchange, "drop_confirm_before_commit")
-            return Response(status_code=503)
-        answer = await self._answer(request, self.device.confirm, outlet, request.path_params["uid"], body)
-        if exchange.error_code is None and faults.take("drop_confirm_reply"):
-            _drop(exchange, "drop_confirm_reply")
-        return answer
+        return await self._answer(request, self.device.confirm, outlet, request.path_params["uid"], body)
 
     async def _answer(self, request: Request, work: Callable[..., Mapping[str, Any]], *arguments: Any) -> Response:
         """Runs `work` beside the event loop; a refusal, or our own failure (99), becomes the answer."""
@@ -141,7 +138,8 @@ class Api:
         """Raises HTTPException(401)."""
         try:
             token = token_of(request.headers.get("authorization", ""))
-            outlet, expiry = self.tokens.check(token, self.device.clock.now())
+            outlet, expiry = self.tokens.read(token)
+            refuse_expired(expiry, self.device.clock.now(outlet.nim))
         except TokenError as error:
             challenge = {"WWW-Authenticate": f'Bearer error="{error}"'}
             raise HTTPException(401, detail=str(error), headers=challenge) from error
@@ -149,31 +147,9 @@ class Api:
         return outlet, expiry
 
 
-class Disturbance:
-    """ASGI middleware: the faults that strike any request."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self.app = app
-        self.faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.faults.latency_ms:
-            await asyncio.sleep(self.faults.latency_ms / 1000)
-        if self.faults.take("fail_next"):
-            scope[EXCHANGE].fault = "fail_next"
-            response = JSONResponse({"title": "Service Unavailable", "status": 503}, status_code=503)
-            await response(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
-
-
 def _exchange(request: Request) -> Exchange:
     exchange: Exchange = request.scope[EXCHANGE]
     return exchange
-
-
-def _drop(exchange: Exchange, fault: str) -> None:
-    exchange.fault, exchange.dropped = fault, True
 
 
 def _empty_body() -> Response:

@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from . import __version__
@@ -45,31 +46,31 @@ class Device:
         """POST /api/invoice: checks, computes, keeps for `pending_seconds`. Raises RefusalError."""
         document = read_document(decode(body))
         with self.store.transaction() as transaction:
-            now = self.clock.now()
+            now, rates = self.clock.now(outlet.nim), self.rates(outlet)
             self._expire(transaction, outlet, now)
             if len(transaction.pending(outlet.nim)) >= MAX_PENDING:
                 raise RefusalError("too_many_pending", f"{MAX_PENDING} au plus")
             check_document(document, outlet, self.tables)
-            totals = compute_totals(document.items, document.mode, self.tables.rates)
+            totals = compute_totals(document.items, document.mode, rates)
             check_amounts(document, totals)
             _check_history(transaction, document)
-            totals = self._skewed(totals)
-            answer = answer_totals(totals, self.tables.rates)
+            totals = self._skewed(totals, outlet)
+            answer = answer_totals(totals, rates)
             uid = str(uuid.uuid4())
             transaction.insert(
                 Pending(uid, outlet.nim, document, now.timestamp(), body, encode(answer), totals.total, totals.tax)
             )
         return {"uid": uid, **answer, **NO_ERROR}
 
-    def _skewed(self, totals: Totals) -> Totals:
-        skew = self.faults.totals_skew
+    def _skewed(self, totals: Totals, outlet: Outlet) -> Totals:
+        skew = self.faults.totals_skew(outlet.nim)
         return replace(totals, total=totals.total + skew, tax=totals.tax + skew)
 
     def confirm(self, outlet: Outlet, uid: str, body: bytes) -> dict[str, Any]:
         """PUT …/confirm: certifies once, when the caller's totals are ours. Raises RefusalError."""
         given = decode(body)
         with self.store.transaction() as transaction:
-            now = self.clock.now()
+            now = self.clock.now(outlet.nim)
             invoice = self._pending(transaction, outlet, uid, now)
             _check_confirmed_totals(given, invoice)
             _check_history(transaction, read_document(decode(invoice["request"])))
@@ -82,7 +83,7 @@ class Device:
     def cancel(self, outlet: Outlet, uid: str) -> dict[str, Any]:
         """PUT …/cancel: forgets a pending invoice; the elements are empty. Raises RefusalError."""
         with self.store.transaction() as transaction:
-            now = self.clock.now()
+            now = self.clock.now(outlet.nim)
             invoice = self._pending(transaction, outlet, uid, now)
             transaction.cancel(invoice["uid"])
             return {"dateTime": iso(now), "qrCode": "", "codeDEFDGI": "", "counters": "", "nim": outlet.nim, **NO_ERROR}
@@ -90,7 +91,7 @@ class Device:
     def details(self, outlet: Outlet, uid: str) -> dict[str, Any]:
         """GET …/{uid}: the state of an invoice, its totals and, once certified, its elements. Raises RefusalError."""
         with self.store.transaction() as transaction:
-            self._expire(transaction, outlet, self.clock.now())
+            self._expire(transaction, outlet, self.clock.now(outlet.nim))
             invoice = transaction.invoice(uid, outlet.nim)
         if invoice is None:
             raise RefusalError("uid_unknown")
@@ -101,7 +102,7 @@ class Device:
 
     def status(self, outlet: Outlet, token_expiry: float) -> dict[str, Any]:
         """GET /api/invoice."""
-        now = self.clock.now()
+        now = self.clock.now(outlet.nim)
         with self.store.transaction() as transaction:
             self._expire(transaction, outlet, now)
             pending = transaction.pending(outlet.nim)
@@ -116,10 +117,16 @@ class Device:
     def info(self, outlet: Outlet, token_expiry: float) -> dict[str, Any]:
         """GET /api/info/status."""
         devices = [_device(sibling) for sibling in self.accounts.of_nif(outlet.nif)]
-        return {**self._identity(outlet, token_expiry, self.clock.now()), "emcfList": devices}
+        return {**self._identity(outlet, token_expiry, self.clock.now(outlet.nim)), "emcfList": devices}
 
-    def currency_rates(self) -> list[dict[str, Any]]:
-        today = iso(self.clock.now().replace(hour=0, minute=0, second=0))
+    def rates(self, outlet: Outlet) -> dict[str, Decimal]:
+        """Percents by group letter, as they hold now for this e-MCF."""
+        today = self.clock.now(outlet.nim).date()
+        changed = (change.at(today) for change in self.faults.rate_changes(outlet.nim))
+        return reduce(lambda rates, change: {**rates, **change}, changed, self.tables.rates)
+
+    def currency_rates(self, outlet: Outlet) -> list[dict[str, Any]]:
+        today = iso(self.clock.now(outlet.nim).replace(hour=0, minute=0, second=0))
         return [{**row, "date": today} for row in self.tables.currency_rates]
 
     def _identity(self, outlet: Outlet, token_expiry: float, now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,8 +18,9 @@ from starlette.responses import HTMLResponse, Response
 
 from .accounts import Outlet
 from .device import MAX_PENDING, Device, counters
+from .disturbance import REPLY_LOST, REQUEST_LOST
 from .errors import RefusalError
-from .faults import Faults, from_timestamp
+from .faults import from_timestamp
 from .store import Transaction
 from .wire import decode, in_figures
 
@@ -28,9 +30,13 @@ UID = re.compile(r"([0-9a-f]{8})-[0-9a-f-]{27}")
 SHORT_UID = r"\1…"
 STATES = {"pending": "En attente", "confirmed": "Certifiée", "cancelled": "Annulée", "expired": "Expirée"}
 FAULTS = {
-    "fail_next": "Panne provoquée",
+    **dict.fromkeys(("fail_next", "status_next", "refuse_next", "duplicate_rn"), "Panne provoquée"),
+    **dict.fromkeys(REPLY_LOST, "Traitée, réponse coupée (provoqué)"),
+    **dict.fromkeys(REQUEST_LOST, "Coupée avant traitement (provoqué)"),
     "drop_confirm_reply": "Certifiée, réponse coupée (provoqué)",
     "drop_confirm_before_commit": "Coupée avant certification (provoqué)",
+    "expired_token": "Jeton tenu pour expiré (provoqué)",
+    "outage_s": "Service en panne (provoqué)",
 }
 HTTP_REASONS = {
     400: "Demande vide",
@@ -62,10 +68,10 @@ class Page:
             sections.append(_section("<h2>Demandes non identifiées</h2>", "", _refusals(strangers)))
         when = f"Actualisé à {now:%H:%M:%S}, heure de Kinshasa"
         header = f"<header><h1>e-MCF d’essai</h1><p>{when}</p></header>"
-        return header + _faults(self.device.faults) + ("".join(sections) or _no_account())
+        return header + _faults(self.device.faults.active(self.device.clock)) + ("".join(sections) or _no_account())
 
     def _outlet(self, transaction: Transaction, outlet: Outlet) -> str:
-        limit = self.device.clock.now().timestamp() - self.device.pending_seconds
+        limit = self.device.clock.now(outlet.nim).timestamp() - self.device.pending_seconds
         transaction.expire_pending(outlet.nim, limit)
         states = transaction.states(outlet.nim)
         title = (
@@ -82,14 +88,25 @@ class Page:
         return _section(title, figures, invoices + errors)
 
 
-def _faults(faults: Faults) -> str:
-    quiet = Faults().as_dict()
-    active = [f"<code>{name} = {value}</code>" for name, value in faults.as_dict().items() if value != quiet[name]]
-    return (
-        f'<section><p class="faults">Pannes provoquées en cours\u00a0: {", ".join(active)}</p></section>'
-        if active
-        else ""
-    )
+def _faults(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    shown = " ".join(f"<li>{_fault(row)}</li>" for row in rows)
+    return f'<section class="faults"><p>Pannes provoquées en cours</p><ul>{shown}</ul></section>'
+
+
+def _fault(row: dict[str, Any]) -> str:
+    limits = [f"<code>{escape(row[name])}</code>" for name in ("nim", "step") if row[name]]
+    values = [
+        f"<code>{name} = {escape(_in_short(value))}</code>"
+        for name, value in row.items()
+        if name not in ("nim", "step")
+    ]
+    return f"{', '.join(limits) or 'Tous'}\u00a0: {', '.join(values)}"
+
+
+def _in_short(value: Any) -> str:
+    return ", ".join(f"{name} {member}" for name, member in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _section(title: str, figures: str, content: str) -> str:

@@ -48,7 +48,7 @@ def build(settings: Settings, faults: Faults, clock: Clock) -> Starlette:
     tokens = Tokens(kept_secret(beside(settings.database, ".jwt-secret")), accounts)
     tokens.write_files(settings.tokens_dir, clock.now(), settings.token_lifetime)
     device = Device(store, load_tables(), accounts, clock, faults, settings.pending_seconds)
-    admin = Admin(store, faults, clock, kept_secret(beside(settings.database, ".admin-token")))
+    admin = Admin(store, accounts, faults, clock, kept_secret(beside(settings.database, ".admin-token")))
     routes = [
         Route("/", Page(device).show, methods=["GET"]),
         Mount("/edef", app=Api(device, tokens, settings.options).app()),

@@ -35,13 +35,19 @@ class Tokens:
 
     def check(self, token: str, now: datetime) -> tuple[Outlet, float]:
         """The e-MCF that `token` opens and the expiry in Unix seconds. Raises TokenError."""
+        outlet, expiry = self.read(token)
+        refuse_expired(expiry, now)
+        return outlet, expiry
+
+    def read(self, token: str) -> tuple[Outlet, float]:
+        """The same of a token that may have expired: what time it is for an e-MCF depends on which one it is."""
         try:
             claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
-                # Expiry is judged below, by the service's own clock.
+                # Expiry is judged apart, by the service's own clock.
                 options={"require": ["exp", "iat", "nim", "nif"], "verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:
@@ -49,8 +55,6 @@ class Tokens:
         outlet = self._accounts.by_nim.get(claims["nim"])
         if outlet is None or outlet.nif != claims["nif"]:
             raise TokenError("unknown_device")
-        if claims["exp"] <= now.timestamp():
-            raise TokenError("expired_token")
         return outlet, float(claims["exp"])
 
     def write_files(self, folder: Path, now: datetime, lifetime: timedelta) -> None:
@@ -68,6 +72,12 @@ class Tokens:
             return self.check(path.read_text("ascii").strip(), now)[0] == outlet
         except TokenError:
             return False
+
+
+def refuse_expired(expiry: float, now: datetime) -> None:
+    """`expiry` in Unix seconds. Raises TokenError."""
+    if expiry <= now.timestamp():
+        raise TokenError("expired_token")
 
 
 def token_of(authorization: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .sandbox import Client, Sandbox, sale
+from .sandbox import NIM, Client, Sandbox, sale
 
 
 def seconds_to(call: Callable[[], object]) -> float:
@@ -122,7 +122,10 @@ def test_senseless_fault_changes_nothing(service: Sandbox, faults: dict[str, Any
 
 
 def test_reset_clears_the_faults(service: Sandbox) -> None:
-    service.faults(fail_next=3, totals_skew="0.01", clock_offset_s=9)
-    service.reset()
     with service.admin as admin:
-        assert set(map(float, admin.get("/faults").json().values())) == {0.0}
+        before = admin.get("/faults").json()
+        service.faults(fail_next=3, totals_skew="0.01", clock_offset_s=9)
+        service.faults(nim=NIM, drop_before={"step": "confirm", "count": 2})
+        assert admin.get("/faults").json() != before
+        service.reset()
+        assert admin.get("/faults").json() == before
