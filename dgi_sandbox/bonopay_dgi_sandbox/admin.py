@@ -3,6 +3,7 @@
 import base64
 import hmac
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from starlette.routing import Route
 
 from .accounts import Accounts
 from .errors import RefusalError
+from .fault_values import plan
 from .faults import Clock, Faults, from_timestamp
+from .profiles import load_profiles
 from .store import Store
 from .tokens import TokenError, token_of
 from .wire import decode
@@ -37,6 +40,8 @@ class Admin:
             Route("/reset", self.reset, methods=["POST"]),
             Route("/faults", self.show_faults, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["POST"]),
+            Route("/profile", self.show_profiles, methods=["GET"]),
+            Route("/profile", self.set_profile, methods=["POST"]),
         ]
 
     async def exchanges(self, request: Request) -> Response:
@@ -74,10 +79,31 @@ class Admin:
     async def set_faults(self, request: Request) -> Response:
         """Changes the given faults and answers them all."""
         self._authorise(request)
+        return await self._changing_faults(request, lambda changes: self.faults.change(changes, self.clock))
+
+    async def show_profiles(self, request: Request) -> Response:
+        self._authorise(request)
+        return JSONResponse([{"name": one.name, "title": one.title} for one in load_profiles().values()])
+
+    async def set_profile(self, request: Request) -> Response:
+        """`{name, nim?, seed?}`: its faults in place of those of the NIM, or, without a NIM, in place of all."""
+        self._authorise(request)
+        return await self._changing_faults(request, self._set_profile)
+
+    def _set_profile(self, asked: dict[str, Any]) -> None:
+        profile = load_profiles().get(str(asked.get("name")))
+        if profile is None or not asked.keys() <= {"name", "nim", "seed"}:
+            raise ValueError(f"name: one of {', '.join(load_profiles())} is expected, beside it nim and seed")
+        limits = {name: asked[name] for name in ("nim", "seed") if name in asked}
+        plan({**profile.faults, **limits})
+        self.faults.clear(asked.get("nim"))
+        self.faults.change({**profile.faults, **limits}, self.clock)
+
+    async def _changing_faults(self, request: Request, change: Callable[[dict[str, Any]], None]) -> Response:
         try:
-            changes = decode(await request.body())
-            self._known(changes.get("nim"))
-            self.faults.change(changes, self.clock)
+            asked = decode(await request.body())
+            self._known(asked.get("nim"))
+            change(asked)
         except (RefusalError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
         return JSONResponse(self.faults.as_dict(self.clock))

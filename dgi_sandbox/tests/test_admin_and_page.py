@@ -39,9 +39,11 @@ def test_exchanges_are_filtered_and_paged(client: Client, service: Sandbox) -> N
             assert admin.get("/exchanges", params=query).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "exchanges"), ("POST", "reset"), ("GET", "faults"), ("POST", "faults")]
-)
+ADMIN_CALLS = [("GET", "exchanges"), ("POST", "reset")]
+ADMIN_CALLS += [(method, path) for method in ("GET", "POST") for path in ("faults", "profile")]
+
+
+@pytest.mark.parametrize(("method", "path"), ADMIN_CALLS)
 def test_admin_routes_ask_for_the_admin_token(service: Sandbox, method: str, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {service.token()}"}):
         assert httpx.request(method, f"{service.url}/admin/{path}", headers=headers).status_code == 401
