@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .accounts import Accounts
+from .checklist import report
 from .errors import RefusalError
 from .fault_values import plan
 from .faults import Clock, Faults, from_timestamp
@@ -38,6 +39,7 @@ class Admin:
         return [
             Route("/exchanges", self.exchanges, methods=["GET"]),
             Route("/reset", self.reset, methods=["POST"]),
+            Route("/checklist", self.checklist, methods=["GET"]),
             Route("/faults", self.show_faults, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["POST"]),
             Route("/profile", self.show_profiles, methods=["GET"]),
@@ -62,7 +64,7 @@ class Admin:
             return transaction.exchanges(nim, after, limit)
 
     async def reset(self, request: Request) -> Response:
-        """Forgets invoices, counters, exchanges and faults; tokens stay."""
+        """Forgets invoices, counters, exchanges, the checklist's ticks and the faults; tokens stay."""
         self._authorise(request)
         await run_in_threadpool(self._erase)
         self.faults.clear()
@@ -71,6 +73,14 @@ class Admin:
     def _erase(self) -> None:
         with self.store.transaction() as transaction:
             transaction.erase()
+
+    async def checklist(self, request: Request) -> Response:
+        """`?nim=`: where one e-MCF stands on its way to production."""
+        self._authorise(request)
+        nim = request.query_params.get("nim")
+        if nim not in self.accounts.by_nim:
+            raise HTTPException(400, f"unknown NIM: {nim}")
+        return JSONResponse((await run_in_threadpool(report, self.store, nim)).as_dict())
 
     async def show_faults(self, request: Request) -> Response:
         self._authorise(request)

@@ -139,11 +139,11 @@ class Api:
         try:
             token = token_of(request.headers.get("authorization", ""))
             outlet, expiry = self.tokens.read(token)
+            _exchange(request).nim = outlet.nim
             refuse_expired(expiry, self.device.clock.now(outlet.nim))
         except TokenError as error:
             challenge = {"WWW-Authenticate": f'Bearer error="{error}"'}
             raise HTTPException(401, detail=str(error), headers=challenge) from error
-        _exchange(request).nim = outlet.nim
         return outlet, expiry
 
 

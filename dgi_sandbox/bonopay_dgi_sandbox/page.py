@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from .accounts import Outlet
+from .checklist import report
+from .checklist_view import render_checklist
 from .device import MAX_PENDING, Device, counters
 from .disturbance import REPLY_LOST, REQUEST_LOST
 from .errors import RefusalError
@@ -61,8 +63,12 @@ class Page:
 
     def _body(self) -> str:
         now = self.device.clock.now()
+        reports = {nim: report(self.device.store, nim) for nim in self.device.accounts.by_nim}
         with self.device.store.transaction() as transaction:
-            sections = [self._outlet(transaction, outlet) for outlet in self.device.accounts.by_nim.values()]
+            sections = [
+                self._outlet(transaction, outlet, render_checklist(reports[nim]))
+                for nim, outlet in self.device.accounts.by_nim.items()
+            ]
             strangers = transaction.recent_refusals(None, REFUSALS)
         if strangers:
             sections.append(_section("<h2>Demandes non identifiées</h2>", "", _refusals(strangers)))
@@ -70,7 +76,7 @@ class Page:
         header = f"<header><h1>e-MCF d’essai</h1><p>{when}</p></header>"
         return header + _faults(self.device.faults.active(self.device.clock)) + ("".join(sections) or _no_account())
 
-    def _outlet(self, transaction: Transaction, outlet: Outlet) -> str:
+    def _outlet(self, transaction: Transaction, outlet: Outlet, checklist: str) -> str:
         limit = self.device.clock.now(outlet.nim).timestamp() - self.device.pending_seconds
         transaction.expire_pending(outlet.nim, limit)
         states = transaction.states(outlet.nim)
@@ -85,7 +91,7 @@ class Page:
         invoices = _invoices(transaction.recent_invoices(outlet.nim, INVOICES))
         refusals = transaction.recent_refusals(outlet.nim, REFUSALS)
         errors = f"<h3>Derniers refus</h3>{_refusals(refusals)}" if refusals else ""
-        return _section(title, figures, invoices + errors)
+        return _section(title, figures, checklist + invoices + errors)
 
 
 def _faults(rows: list[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 
+from .checklist_rows import CHECKLIST_TABLES, ChecklistRows
 from .documents import Document
 
 BUSY_SECONDS = 30
@@ -100,6 +101,7 @@ class Store:
 class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.checklist = ChecklistRows(connection)
 
     def expire_pending(self, nim: str, before: float) -> None:
         self._connection.execute(EXPIRE, (nim, before))
@@ -164,5 +166,5 @@ class Transaction:
         return {row["state"]: row["number"] for row in self._connection.execute(STATES, (nim,))}
 
     def erase(self) -> None:
-        for table in ("invoice", "exchange"):
+        for table in ("invoice", "exchange", *CHECKLIST_TABLES):
             self._connection.execute(f"DELETE FROM {table}")

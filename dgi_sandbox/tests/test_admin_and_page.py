@@ -111,3 +111,13 @@ def test_page_without_any_account_says_the_way_out(launch: Callable[..., Sandbox
     service.stop()
     service.accounts.write_text("[]", "utf-8")
     assert "ajoutez un NIM au fichier des comptes" in page(service.start()).text
+
+
+def test_page_shows_the_checklist_of_each_emcf(client: Client, service: Sandbox) -> None:
+    client.certify(sale("FV-<b>7</b>"))
+    client.submit(sale("FV-8", type="FX"))
+    text = page(service).text
+    assert text.count("<details") == 3
+    assert "3 scénarios réussis sur 38" in text and text.count("0 scénario réussi sur 38") == 2
+    assert "FV-&lt;b&gt;7&lt;/b&gt;, " in text
+    assert text.count("Faites certifier une facture de type FV.") == 2, "what to do, where it is still to do"

@@ -45,3 +45,30 @@ CREATE TABLE IF NOT EXISTS exchange (
 CREATE INDEX IF NOT EXISTS exchange_nim ON exchange (nim, id);
 CREATE INDEX IF NOT EXISTS exchange_refused ON exchange (nim, id)
     WHERE error_code IS NOT NULL OR fault IS NOT NULL OR status >= 400;
+
+-- The go-live checklist: what is passed, the troubles that wait for their end, and how far the exchanges are judged.
+CREATE TABLE IF NOT EXISTS checklist_tick (
+    nim       TEXT NOT NULL,
+    scenario  TEXT NOT NULL,
+    passed_at REAL NOT NULL,
+    rn        TEXT NOT NULL,
+    uid       TEXT NOT NULL,
+    PRIMARY KEY (nim, scenario)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS checklist_trace (
+    nim     TEXT NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('lost', 'cut', 'refused', 'outage', 'token')),
+    uid     TEXT NOT NULL,
+    rn      TEXT NOT NULL,
+    content TEXT NOT NULL,                    -- digest of the invoice without its number
+    asked   INTEGER NOT NULL DEFAULT 0,
+    spoiled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (nim, kind, rn, content, uid)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS checklist_mark (
+    nim         TEXT PRIMARY KEY,
+    exchange_id INTEGER NOT NULL,
+    edition     TEXT NOT NULL
+) STRICT;
