@@ -58,6 +58,12 @@ def _status(home: Home, _: Sequence[str]) -> int:
     return status(home)
 
 
+def _sandbox(home: Home, arguments: Sequence[str]) -> int:
+    from launcher.integrators import run_sandbox
+
+    return run_sandbox(home, arguments)
+
+
 def _test(home: Home, arguments: Sequence[str]) -> int:
     from launcher.testing import run_tests
 
@@ -106,6 +112,7 @@ COMMANDS = {
     "serve": (_serve, "start the demo's servers again"),
     "stop": (_stop, "stop them; the data stays"),
     "status": (_status, "what runs, and where"),
+    "sandbox": (_sandbox, "the DGI sandbox alone, with sample accounts, for integrators; sandbox stop ends it"),
     "test": (_test, "run the tests"),
     "lint": (_lint, "check style and structure; --fix mends what can be mended"),
     "bench": (_bench, "measure: bench NAME"),
@@ -114,7 +121,7 @@ COMMANDS = {
     "odoo": (_odoo, "forward to the demo's odoo command, e.g. odoo shell"),
     "signer": (_signer, "forward to the demo's bonopay-signer command, e.g. signer verify"),
 }
-FORWARDING = ("test", "lint", "bench", "chaos", "odoo", "signer")
+FORWARDING = ("sandbox", "test", "lint", "bench", "chaos", "odoo", "signer")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ RUNTIME_PACKAGES = (
     "softhsm2",
     "wkhtmltopdf",
 )
+SANDBOX_PACKAGES = ("ca-certificates", "python3-venv")
 TEST_PACKAGES = ("chromium", "libatomic1", "libfaketime", "libnss3", "poppler-utils", "strace")
 
 
@@ -41,6 +42,12 @@ def install_runtime(home: Home) -> None:
     for name in ("odoo", "signer", "sandbox"):
         sync_environment(home, name)
     odoo_path(home)
+
+
+def install_sandbox(home: Home) -> None:
+    """What `sandbox` needs: neither Odoo nor PostgreSQL."""
+    _install_debian_packages(home, SANDBOX_PACKAGES)
+    sync_environment(home, "sandbox")
 
 
 def install_test_tools(home: Home) -> None:

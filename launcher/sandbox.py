@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from launcher.config import CHECKOUT, HOST, Home
+from launcher.console import LauncherError
 from launcher.services import Service
 
 
@@ -24,22 +26,36 @@ class Sandbox:
         return f"http://{HOST}:{self.port}/"
 
     def prepare(self, merchants: Sequence[Mapping[str, str]]) -> None:
-        """Write the accounts: one per merchant, one e-MCF (NIM) per outlet."""
+        """Write the accounts: one per NIF, one e-MCF (NIM) per merchant given, each with its outlet."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        accounts = [
-            {
-                **{key: merchant[key] for key in ("nif", "name", "isf")},
-                "nims": [
-                    {"nim": merchant["nim"], "shop_name": merchant["outlet_name"], "address": merchant["address"]}
-                ],
-            }
-            for merchant in merchants
-        ]
-        self.accounts_file.write_text(json.dumps(accounts, indent=2, ensure_ascii=False))
+        accounts: dict[str, dict[str, Any]] = {}
+        for merchant in merchants:
+            header = {key: merchant[key] for key in ("nif", "name", "isf")}
+            device = {"nim": merchant["nim"], "shop_name": merchant["outlet_name"], "address": merchant["address"]}
+            accounts.setdefault(merchant["nif"], {**header, "nims": []})["nims"].append(device)
+        self.accounts_file.write_text(json.dumps(list(accounts.values()), indent=2, ensure_ascii=False), "utf-8")
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """As in the file: `nif`, `name`, `isf` and the `nims` of each taxpayer.
+
+        :raises LauncherError: when somebody broke the file
+        """
+        try:
+            return json.loads(self.accounts_file.read_text("utf-8"))
+        except ValueError as error:
+            raise LauncherError(f"{self.accounts_file}: {error}", "Mend it, or delete it for the sample.") from error
 
     @property
     def accounts_file(self) -> Path:
         return self.folder / "accounts.json"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "sandbox.sqlite"
+
+    @property
+    def admin_token_file(self) -> Path:
+        return self.database.with_name(f"{self.database.name}.admin-token")
 
     def token_file(self, nim: str) -> Path:
         return self.folder / "tokens" / f"{nim}.jwt"
@@ -55,7 +71,7 @@ class Sandbox:
             command=[
                 *self.command,
                 *("--host", HOST, "--port", str(self.port)),
-                *("--database", self.folder / "sandbox.sqlite", "--accounts", self.accounts_file),
+                *("--database", self.database, "--accounts", self.accounts_file),
                 *("--tokens-dir", self.folder / "tokens"),
             ],
             ready_url=self.page,
