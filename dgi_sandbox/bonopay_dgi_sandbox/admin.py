@@ -119,7 +119,7 @@ class Admin:
         return JSONResponse(self.faults.as_dict(self.clock))
 
     def _known(self, nim: Any) -> None:
-        if nim is not None and nim not in self.accounts.by_nim:
+        if nim is not None and str(nim) not in self.accounts.by_nim:
             raise ValueError(f"unknown NIM: {nim}")
 
     def _authorise(self, request: Request) -> None:

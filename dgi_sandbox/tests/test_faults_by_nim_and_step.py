@@ -222,7 +222,9 @@ def test_chance_repeats_with_its_seed(client: Client, service: Sandbox) -> None:
     "faults",
     [
         {"nim": "CD99999999-9", "fail_next": 1},
+        {"nim": ["CD01000001-1"], "fail_next": 1},
         {"step": "refund", "fail_next": 1},
+        {"step": ["confirm"], "fail_next": 1},
         {"drop_before": {"step": "refund", "count": 1}},
         {"drop_before": {"step": "confirm"}},
         {"drop_after": {"count": 1, "status": 500}},
@@ -244,3 +246,30 @@ def test_senseless_scope_changes_nothing(service: Sandbox, faults: dict[str, Any
         before = admin.get("/faults").json()
         assert admin.post("/faults", json={"duplicate_rn": 1, **faults}).status_code == 400
         assert admin.get("/faults").json() == before
+
+
+def test_lost_reply_waits_for_a_call_that_succeeds(client: Client, service: Sandbox) -> None:
+    service.faults(drop_after={"step": "prepare", "count": 1})
+    assert client.submit(sale(type="FX"))["errorCode"] == "3"
+    assert client.http.post("/api/invoice", content=b"").status_code == 400
+    with pytest.raises(httpx.TransportError):
+        client.submit(sale())
+
+
+def test_latency_of_one_step(client: Client, service: Sandbox) -> None:
+    service.faults(step="confirm", latency_ms=600)
+    pending = client.submit(sale())
+    assert client.http.get("/api/invoice").elapsed < timedelta(seconds=0.5)
+    confirmed = client.http.put(f"/api/invoice/{pending['uid']}/confirm", json={"total": 29.97, "vtotal": 4.13})
+    assert confirmed.elapsed >= timedelta(seconds=0.6)
+
+
+def test_jitter_varies_and_repeats_with_its_seed(client: Client, service: Sandbox) -> None:
+    runs = []
+    for _ in range(2):
+        service.faults(latency_jitter_ms=400, seed=3)
+        runs.append([client.http.get("/api/invoice").elapsed.total_seconds() for _ in range(4)])
+    # Random(3) draws 0.24, 0.54, 0.37, 0.60: delays of 95, 218, 148 and 242 ms at least.
+    for times in runs:
+        assert [took >= least for took, least in zip(times, (0.095, 0.217, 0.147, 0.241), strict=True)] == [True] * 4
+        assert sum(times) < 1.5, "four full jitters take 1.6 s"

@@ -8,7 +8,7 @@ async function refresh() {
         try {
             const answer = await fetch(location.href, { cache: "no-store" });
             const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-            for (const {id} of main.querySelectorAll("details[open]")) {
+            for (const { id } of main.querySelectorAll("details[open]")) {
                 page.getElementById(id)?.setAttribute("open", "");
             }
             main.replaceChildren(...page.querySelector("main").childNodes);
