@@ -18,6 +18,12 @@ INSERT INTO signer.dgi_exchange
        (exchange_id, direction, outlet_id, fiscal_number, step, method, path, http_status, body, error)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+_FIRST_SINCE = """
+SELECT body FROM signer.dgi_exchange
+ WHERE id > (SELECT max(id) FROM signer.dgi_exchange WHERE outlet_id = %s AND fiscal_number = %s AND path = %s)
+   AND outlet_id = %s AND step = %s AND direction = 'answer' AND error IS NULL
+ ORDER BY id LIMIT 1
+"""
 
 
 class JournalUnavailable(Exception):
@@ -46,23 +52,35 @@ class Journal:
         await self._insert(exchange, "request", None, body, None)
         return exchange
 
-    async def answer(self, exchange: Exchange, status: int, body: bytes) -> None:
-        """Record what came back. Raises JournalUnavailable."""
+    async def answer(self, exchange: Exchange, status: int | None, body: bytes) -> None:
+        """Record what came back; ``status`` is HTTP's, None on a serial line. Raises JournalUnavailable."""
         await self._insert(exchange, "answer", status, body, None)
 
-    async def silence(self, exchange: Exchange, error: str) -> None:
-        """Record that nothing came back, and why. Raises JournalUnavailable."""
-        await self._insert(exchange, "answer", None, b"", error)
+    async def silence(self, exchange: Exchange, error: str, received: bytes = b"") -> None:
+        """Record that no answer came back, why, and what came instead. Raises JournalUnavailable."""
+        await self._insert(exchange, "answer", None, received, error)
 
-    async def answers(self, outlet_id: str, fiscal_number: str, step: str, path: str) -> list[bytes]:
-        """The answers with HTTP 200 to a step, latest first. Raises JournalUnavailable."""
+    async def answers(
+        self, outlet_id: str, fiscal_number: str, step: str, path: str, status: int | None = 200
+    ) -> list[bytes]:
+        """The answers to a step with this HTTP status, latest first; None: on a serial line. Raises
+        JournalUnavailable."""
         query = (
             "SELECT body FROM signer.dgi_exchange WHERE outlet_id = %s AND fiscal_number = %s AND step = %s "
-            "AND path = %s AND direction = 'answer' AND http_status = 200 ORDER BY id DESC"
+            "AND path = %s AND direction = 'answer' AND error IS NULL AND http_status IS NOT DISTINCT FROM %s "
+            "ORDER BY id DESC"
         )
         async with self._connection() as connection:
-            cursor = await connection.execute(query, [outlet_id, fiscal_number, step, path])
+            cursor = await connection.execute(query, [outlet_id, fiscal_number, step, path, status])
             return [bytes(body) for (body,) in await cursor.fetchall()]
+
+    async def first_answer_since(self, outlet_id: str, step: str, fiscal_number: str, path: str) -> bytes | None:
+        """The outlet's first answer to a step after the last row of (fiscal number, path). Raises
+        JournalUnavailable."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(_FIRST_SINCE, [outlet_id, fiscal_number, path, outlet_id, step])
+            row = await cursor.fetchone()
+        return None if row is None else bytes(row[0])
 
     async def _insert(
         self, exchange: Exchange, direction: str, status: int | None, body: bytes, error: str | None

@@ -1,0 +1,1 @@
+"""The physical MCF (module de contrôle de facturation) on a serial line."""
