@@ -64,6 +64,7 @@ class Link:
         self._speed = _speed(settings.speed)
         self._sequence = frame.LAST_SEQUENCE
         self._descriptor: int | None = None
+        self._in_order = False  # whether nothing of an earlier exchange can still arrive
         self._turn = asyncio.Lock()
 
     @property
@@ -86,14 +87,16 @@ class Link:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+            self._in_order = False
 
     async def _send_once(self, request: Frame, raw: bytes, recorder: Recorder) -> Frame | None:
         """None when the device asks for it again."""
         await recorder.sent(raw)
         reception = _Reception(request)
         try:
-            await self._write(raw)
+            await self._write(raw, reception)
             answer = await self._receive(reception)
+            self._in_order = True
         except (LinkError, FrameError) as error:
             await recorder.failed(bytes(reception.raw), f"{type(error).__name__}: {error}")
             if isinstance(error, FrameError):
@@ -102,11 +105,13 @@ class Link:
         await recorder.received(bytes(reception.raw))
         return answer
 
-    async def _write(self, raw: bytes) -> None:
+    async def _write(self, raw: bytes, reception: "_Reception") -> None:
         """Raises NotReceived: what was not written to its last byte is no frame, and executed by nobody."""
         try:
             descriptor = self._open()
-            await self._let_leftovers_pass(descriptor)
+            if not self._in_order:
+                await self._let_leftovers_pass(descriptor, reception)
+            self._in_order = False
             rest = memoryview(raw)
             async with asyncio.timeout(self._settings.answer_timeout):
                 while rest:
@@ -128,12 +133,11 @@ class Link:
             self._descriptor = descriptor
         return self._descriptor
 
-    async def _let_leftovers_pass(self, descriptor: int) -> None:
-        """A late answer to an earlier request must not be read as the answer to this one."""
-        leftovers = 0
+    async def _let_leftovers_pass(self, descriptor: int, reception: "_Reception") -> None:
+        """A late answer to an earlier request must not be read as the answer to this one; it is kept, though."""
         while chunk := await _read(descriptor, _QUIET):
-            leftovers += len(chunk)
-            if leftovers > _MAX_LEFTOVERS:
+            reception.raw += chunk
+            if len(reception.raw) > _MAX_LEFTOVERS:
                 raise OSError("the line is never quiet")
 
     async def _receive(self, reception: "_Reception") -> Frame | None:

@@ -1,0 +1,1 @@
+"""A physical MCF played behind a pseudo-terminal, written from the protocol table."""
