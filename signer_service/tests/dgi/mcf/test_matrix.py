@@ -1,6 +1,7 @@
 """Every fault of the line × every command: certified exactly once, or a named failure whose fate is then told truly."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import product
 
 import pytest
@@ -39,15 +40,15 @@ async def _settled(device: McfDevice, sold: Document, uid: str | None) -> Elemen
     if isinstance(fate, Elements):
         return fate
     if fate is Fate.PENDING:
-        totals = sold.invoice.totals
-        return await device.confirm(sold.fiscal_number, uid, totals.total, totals.tax)
+        total, tax = (Decimal(amount) for amount in (sold.invoice.totals.total, sold.invoice.totals.tax))
+        return await device.confirm(sold.fiscal_number, uid, total, tax)
     assert fate is Fate.NOT_FINALISED
     _, elements = await _attempt(device, sold)
     assert isinstance(elements, Elements), elements
     return elements
 
 
-@pytest.mark.parametrize(("command", "fault"), product(COMMANDS, FAULTS), ids=str)
+@pytest.mark.parametrize(("command", "fault"), list(product(COMMANDS, FAULTS)), ids=str)
 async def test_dgi_matrix_mcf(command: int, fault: tuple[str, int], device: McfDevice, twin: McfTwin) -> None:
     sold = _sold()
     await device.fate(sold.fiscal_number, f"X~{sold.fiscal_number}~0~00000000")  # so that 38h C is not the one hit
