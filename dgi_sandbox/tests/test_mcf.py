@@ -244,6 +244,7 @@ def test_faults_befall_as_often_as_they_say(mcf: Mcf) -> None:
     assert mcf.raw(STATUS_REQUEST, 0.3) == b""
     mcf.set(add, "garbage_after", 1)
     assert mcf.raw(STATUS_REQUEST, 0.3)[:1] not in (b"", b"\x01")
+    mcf.raw(b"", 0.1)
     mcf.set(add, "bad_bcc", 1)
     broken = mcf.raw(STATUS_REQUEST)
     assert broken[-5:-1] != bcc(broken[1:-5])

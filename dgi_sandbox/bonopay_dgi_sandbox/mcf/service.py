@@ -2,6 +2,7 @@
 
 import os
 import selectors
+import time
 import tty
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from .memory import Memory
 from .wire import BUSY, REFUSED_FRAME, AnswerTooLong, Inbox, Request, answer
 
 BROKEN_OFF_SECONDS = 0.2
-GARBAGE = b"\x7f\x15\x00\xfe\x06"  # with a byte that would ask for the frame again, if it stood alone
+PIECE_SECONDS = 0.002  # a serial line is no pipe: what is sent piece by piece arrives so
+GARBAGE = [b"\x15", b"\x7f\x00\xfe\x06"]  # begins like a request to send the frame again
 NO_ROOM = b"E:107,R\xc3\xa9ponse trop longue"
 
 
@@ -34,6 +36,7 @@ class Service:
     def _answer(self, line: int, request: Request | None) -> None:
         for piece in [REFUSED_FRAME] if request is None else self.reply(request):
             os.write(line, piece)
+            time.sleep(PIECE_SECONDS)
 
     def reply(self, request: Request) -> list[bytes]:
         """What is sent back on one request, faults included."""
@@ -50,13 +53,13 @@ class Service:
         if fault == "power_cut_before":
             self._machine.cut_power()
         if fault is not None and fault.endswith("_before"):
-            return [GARBAGE] if fault == "garbage_before" else []
+            return GARBAGE if fault == "garbage_before" else []
         told = self._frame(request)
         if fault == "power_cut_after":
             self._machine.cut_power()
         if fault == "bad_bcc":
             return [told[:-2] + bytes([told[-2] ^ 1]) + told[-1:]]
-        return {None: [told], "garbage_after": [GARBAGE]}.get(fault, [])
+        return {None: [told], "garbage_after": GARBAGE}.get(fault, [])
 
     def _frame(self, request: Request) -> bytes:
         data = self._machine.execute(request.command, request.data)

@@ -21,7 +21,7 @@ from typing import Protocol
 from bonopay_signer.dgi.mcf import frame
 from bonopay_signer.dgi.mcf.frame import Frame, FrameError
 
-_QUIET = 0.02  # seconds without a byte after which leftovers of an earlier exchange have passed
+_QUIET = 0.02  # seconds without a byte after which nothing more belongs to what came before
 _MAX_LEFTOVERS = 64 * 1024
 
 
@@ -151,6 +151,8 @@ class Link:
                 raise NoUsableAnswer(reception.silence())
             reception.feed(chunk)
             deadline = loop.time() + settings.answer_timeout
+        if reception.answer is None:
+            reception.feed(await self._chunk(_QUIET))
         return reception.answer
 
     async def _chunk(self, timeout: float) -> bytes:

@@ -1,0 +1,196 @@
+"""The serial line by itself: what may come back instead of an answer, and what that says about the request."""
+
+import asyncio
+import os
+import termios
+import tty
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bonopay_signer.dgi.mcf.frame import Frame, encode
+from bonopay_signer.dgi.mcf.link import Link, LinkSettings, NotReceived, NoUsableAnswer
+
+STATUS = b"\x80" * 6
+FIRST = encode(Frame(0x20, 0xC1, b""))
+
+
+class Record:
+    """The journal's place: the bytes of each sending and of all that came back on it."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, bytes]] = []
+
+    async def sent(self, raw: bytes) -> None:
+        self.rows.append(("sent", raw))
+
+    async def received(self, raw: bytes) -> None:
+        self.rows.append(("received", raw))
+
+    async def failed(self, raw: bytes, error: str) -> None:
+        self.rows.append((error, raw))
+
+
+class Line:
+    """The device's end of a pseudo-terminal; replies to each request with the next of its pieces, one by one."""
+
+    def __init__(self) -> None:
+        self.device, self._other = os.openpty()
+        tty.setraw(self._other)
+        os.set_blocking(self.device, False)
+        self.path = os.ttyname(self._other)
+        self.replies: list[list[bytes]] = []
+        self.heard: list[bytes] = []
+
+    async def play(self) -> None:
+        while True:
+            await asyncio.sleep(0.002)
+            try:
+                self.heard.append(os.read(self.device, 4096))
+            except BlockingIOError:
+                continue
+            for piece in self.replies.pop(0) if self.replies else []:
+                os.write(self.device, piece)
+                await asyncio.sleep(0.005)
+
+    def close(self) -> None:
+        os.close(self.device)
+        os.close(self._other)
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    line = Line()
+    playing = asyncio.create_task(line.play())
+    yield line
+    playing.cancel()
+    line.close()
+
+
+def _answer(sequence: int = 0x20, command: int = 0xC1, data: bytes = b"ok") -> bytes:
+    return encode(Frame(sequence, command, data, STATUS))
+
+
+def _asking(line: Line) -> tuple[Callable[[], Awaitable[Frame]], Record, Link]:
+    link = Link(LinkSettings(line.path, answer_timeout=0.15, busy_timeout=0.5, resends=2))
+    record = Record()
+    return lambda: link.exchange(0xC1, b"", record), record, link
+
+
+async def test_an_answer_may_come_in_any_pieces(line: Line) -> None:
+    ask, record, _ = _asking(line)
+    line.replies = [[b"\x16", *(bytes([byte]) for byte in _answer())]]
+    assert (await ask()).data == b"ok"
+    assert record.rows == [("sent", FIRST), ("received", b"\x16" + _answer())]
+
+
+async def test_the_same_frame_is_sent_again_as_often_as_it_is_asked_for(line: Line) -> None:
+    ask, record, _ = _asking(line)
+    line.replies = [[b"\x15"], [b"\x15"], [_answer()]]
+    assert (await ask()).data == b"ok"
+    assert line.heard == [FIRST] * 3
+    line.heard.clear()
+    line.replies = [[b"\x15"]] * 3
+    with pytest.raises(NotReceived):
+        await ask()
+    assert len(line.heard) == 3
+    assert record.rows[-1] == ("received", b"\x15")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b"\x00"],
+        [b"\x15", b"\x15"],
+        [b"\x15", b"\x7f"],
+        [b"\x7f\x15"],
+        [_answer()[:-3]],
+        [_answer()[:-1] + b"\x04"],
+        [_answer(0x21)],
+        [_answer(command=0xC2)],
+        [_answer() + b"\x15"],
+        [encode(Frame(0x20, 0xC1, b"ok"))],
+        [b"\x01\x00"],
+    ],
+    ids=repr,
+)
+async def test_what_is_no_answer_may_hide_an_effect_and_is_never_followed_by_a_resend(
+    line: Line, pieces: list[bytes]
+) -> None:
+    ask, record, _ = _asking(line)
+    line.replies = [pieces]
+    with pytest.raises(NoUsableAnswer):
+        await ask()
+    assert line.heard == [FIRST]
+    assert record.rows[-1][1] == b"".join(pieces)[: len(record.rows[-1][1])]
+    line.replies = [[_answer(0x21)]]
+    assert (await ask()).data == b"ok", "the line is in order again"
+
+
+async def test_an_answer_to_an_earlier_request_is_passed_over(line: Line) -> None:
+    ask, record, _ = _asking(line)
+    line.replies = [[_answer(0x1F + 0x40), _answer()]]
+    assert (await ask()).data == b"ok"
+    assert record.rows[-1] == ("received", _answer(0x5F) + _answer())
+
+
+async def test_a_late_answer_is_kept_with_the_next_exchange(line: Line) -> None:
+    ask, record, _ = _asking(line)
+    with pytest.raises(NoUsableAnswer, match="silence"):
+        await ask()
+    os.write(line.device, _answer(data=b"late"))
+    line.replies = [[_answer(0x21)]]
+    assert (await ask()).data == b"ok"
+    assert record.rows[-1] == ("received", _answer(data=b"late") + _answer(0x21))
+
+
+async def test_busy_is_waited_for_and_not_forever(line: Line) -> None:
+    ask, _, _ = _asking(line)
+    line.replies = [[b"\x16"] * 60 + [_answer()]]
+    assert (await ask()).data == b"ok", "longer than silence would be borne"
+    line.replies = [[b"\x16"] * 400]
+    with pytest.raises(NoUsableAnswer):
+        await ask()
+
+
+async def test_a_line_that_is_never_quiet_is_not_written_to(line: Line) -> None:
+    ask, _, link = _asking(line)
+    line.replies = [[b"\x00"]]
+    with pytest.raises(NoUsableAnswer):
+        await ask()
+    line.heard.clear()
+
+    async def babble() -> None:
+        while True:
+            os.write(line.device, b"\x00" * 1000)
+            await asyncio.sleep(0.001)
+
+    babbling = asyncio.create_task(babble())
+    try:
+        with pytest.raises(NotReceived, match="never quiet"):
+            await ask()
+    finally:
+        babbling.cancel()
+    assert line.heard == []
+    link.close()
+
+
+async def test_the_port_is_raw_8n1_at_the_speed_that_is_set(line: Line) -> None:
+    link = Link(LinkSettings(line.path, speed=9600, answer_timeout=0.15))
+    line.replies = [[_answer()]]
+    await link.exchange(0xC1, b"", Record())
+    modes = termios.tcgetattr(line._other)
+    assert modes[4] == modes[5] == termios.B9600
+    assert modes[2] & termios.CSIZE == termios.CS8
+    assert not modes[2] & (termios.PARENB | termios.CSTOPB | termios.CRTSCTS)
+    assert not modes[3] & (termios.ECHO | termios.ICANON)
+    link.close()
+
+
+async def test_a_port_that_is_not_there_was_not_written_to(tmp_path: Path) -> None:
+    record = Record()
+    with pytest.raises(NotReceived):
+        await Link(LinkSettings(str(tmp_path / "absent"))).exchange(0xC1, b"", record)
+    assert [kind for kind, _ in record.rows][0] == "sent" and record.rows[1][1] == b""
