@@ -54,12 +54,14 @@ class Mcf:
             connection.execute(statement, values)
 
     def raw(self, sent: bytes, seconds: float = 1.0) -> bytes:
-        """What comes back, until a whole answer or a single reply is there, or nothing more comes."""
+        """What comes back, until a whole answer is there, or nothing more comes; after a single NAK that is soon."""
         os.write(self._line, sent)
         received, limit = b"", time.monotonic() + seconds
-        while (left := limit - time.monotonic()) > 0 and not (received.endswith(b"\x03") or received == b"\x15"):
-            if select.select([self._line], [], [], left)[0]:
+        while (left := limit - time.monotonic()) > 0 and not received.endswith(b"\x03"):
+            if select.select([self._line], [], [], 0.05 if received == b"\x15" else left)[0]:
                 received += os.read(self._line, 4096)
+            elif received:
+                break
         return received
 
     def ask(self, command: int, text: str = "") -> str:
@@ -190,14 +192,18 @@ def test_a_cancelled_invoice_is_forgotten(mcf: Mcf) -> None:
     assert mcf.ask(0xC1).split(",")[3] == "0"
 
 
-def test_escapes_are_read_back_once(mcf: Mcf) -> None:
-    mcf.enter(SALE[0], SALE[1], (0x31, "^lt;a^x2c; b^gt; ^amp;lt;\nX\tBIE,A0%1.00\t1.00"))
+def test_escapes_are_read_once_and_told_again(mcf: Mcf) -> None:
+    spelt = "^lt;1^x2c;^gt;^amp;lt;^x0a;"
+    mcf.enter(SALE[0], (0xC0, SALE[1][1].replace("FV-1", spelt)), (0x31, "X\tBIE,A0%1.00\t1.00"), (0x35, "E1.00"))
+    assert mcf.ask(0x38, "1.00,0.00").split(",")[6] == spelt
     with closing(sqlite3.connect(mcf.database)) as connection:
-        assert connection.execute("SELECT count(*) FROM invoice").fetchone() == (0,)
-    mcf.enter((0x35, "E1.00"))
-    assert mcf.ask(0x38, "1.00,0.00").startswith("R:1,1,FV,")
-    note = f"7,Caisse 1,{NIF},FA,COR,{mcf.ask(0xC1).split(',')[8]},ttc,{ISF},FA-1"
-    mcf.enter((0xC3, "PP,,,,,,"), (0xC0, note), (0x31, "<a\nY\tBIE,A0%1.00\t1.00"), (0x35, "E1.00"))
+        assert connection.execute("SELECT number FROM invoice").fetchall() == [("<1,>&lt;\n",)]
+
+
+def test_credit_note_for_what_was_not_sold_is_refused(mcf: Mcf) -> None:
+    code = mcf.sell()[-1]
+    note = (0xC0, f"7,Caisse 1,{NIF},FA,COR,{code},ttc,{ISF},FA-1")
+    mcf.enter(SALE[0], note, (0x31, "Y\nY\tBIE,A0%1.00\t1.00"), (0x35, "E1.00"))
     assert mcf.ask(0x38, "1.00,0.00") == "P:1"
     assert mcf.ask(0x38, "1.00,0.00").startswith("E:142,")
 
@@ -243,8 +249,8 @@ def test_faults_befall_as_often_as_they_say(mcf: Mcf) -> None:
     mcf.set(add, "silence_after", 1)
     assert mcf.raw(STATUS_REQUEST, 0.3) == b""
     mcf.set(add, "garbage_after", 1)
-    assert mcf.raw(STATUS_REQUEST, 0.3)[:1] not in (b"", b"\x01")
-    mcf.raw(b"", 0.1)
+    garbage = mcf.raw(STATUS_REQUEST, 0.3)
+    assert garbage[:1] == b"\x15" and len(garbage) > 1 and b"\x01" not in garbage
     mcf.set(add, "bad_bcc", 1)
     broken = mcf.raw(STATUS_REQUEST)
     assert broken[-5:-1] != bcc(broken[1:-5])
