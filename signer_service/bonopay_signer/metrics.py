@@ -54,6 +54,20 @@ DGI_CALLS = Counter(
 DGI_SECONDS = Histogram(
     "bonopay_signer_dgi_seconds", "Duration of requests to the DGI.", ["step"], buckets=_COARSE, registry=REGISTRY
 )
+REFERENCE_ANSWERS = Counter(
+    "bonopay_signer_reference_answers",
+    "Requests for the DGI's tables by outcome: answered, failed; unreadable counts tables.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+REFERENCE_CHANGES = Counter(
+    "bonopay_signer_reference_changes", "Rows that the DGI's tables gained, by table.", ["table"], registry=REGISTRY
+)
+REFERENCE_DIFFERENCES = Gauge(
+    "bonopay_signer_reference_differences",
+    "Codes and rates that the DGI's tables have otherwise than the fiscal core, over all its addresses.",
+    registry=REGISTRY,
+)
 LOG_LINES_LOST = Counter("bonopay_signer_log_lines_lost", "Request lines that could not be written.", registry=REGISTRY)
 QUEUE_DOCUMENTS = Gauge("bonopay_signer_queue_documents", "Documents that wait for the writer.", registry=REGISTRY)
 QUEUE_LIMIT = Gauge("bonopay_signer_queue_limit", "Documents that may wait for the writer.", registry=REGISTRY)

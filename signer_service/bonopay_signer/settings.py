@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     dgi_parallel_per_outlet: int = Field(default=4, ge=1, le=8)
     recovery_interval: float = Field(default=2.0, gt=0)
     recovery_backoff_max: float = Field(default=300.0, gt=0)
+    reference_interval: float = Field(default=14400.0, gt=0)
     shutdown_grace: float = Field(default=20.0, gt=0)
     log_level: str = "INFO"
 

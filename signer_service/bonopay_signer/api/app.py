@@ -19,6 +19,7 @@ from bonopay_signer.api.middleware import RequestLog
 from bonopay_signer.api.operations import Operation
 from bonopay_signer.api.problems import EXPECTED, HANDLERS, Problem, answer_to, problem_response
 from bonopay_signer.api.service import Service
+from bonopay_signer.reference import routes as reference
 from bonopay_signer.sealing import routes as sealing
 from bonopay_signer.tenants import routes as tenants
 from bonopay_signer.transparency import description as transparency
@@ -27,6 +28,7 @@ from bonopay_signer.verification import routes as verification
 OPERATIONS: Sequence[Operation] = (
     *sealing.OPERATIONS,
     *tenants.OPERATIONS,
+    *reference.OPERATIONS,
     *verification.OPERATIONS,
     *transparency.OPERATIONS,
     *health.OPERATIONS,

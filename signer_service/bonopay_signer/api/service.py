@@ -23,6 +23,7 @@ from bonopay_signer.ledger import handover, reader
 from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
 from bonopay_signer.ledger.writer import LedgerWriter
+from bonopay_signer.reference.refresh import ReferenceRefresh
 from bonopay_signer.sealing import credits
 from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import emcf_devices
@@ -121,6 +122,10 @@ class Service:
             settings.dgi_parallel_per_outlet,
         )
         self._recovery_task: asyncio.Task[None] | None = None
+        self._reference = ReferenceRefresh(
+            self.pool, self.device_of, settings.shard, settings.reference_interval, settlement.silences.resting
+        )
+        self._watch_tasks: list[asyncio.Task[None]] = []
         self.cursors = Cursors(settings.secrets_key_text())
         self.readiness = ReadinessCheck(
             self.pool, self.lock, self.signers, self.writer, heads, self._queue, settings.shard
@@ -152,13 +157,16 @@ class Service:
         await self.writer.open()
         self._recovery_task = asyncio.create_task(self._recovery.run())
         self._checkpoint_task = asyncio.create_task(self.log.checkpointer.run())
+        self._watch_tasks = [asyncio.create_task(self._reference.run())]
         _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
     async def stop(self) -> None:
         """Let documents on their way arrive, within the grace period, then let go of everything."""
-        if self._recovery_task is not None:
-            self._recovery_task.cancel()
-            await asyncio.wait([self._recovery_task])
+        before_drain = [*self._watch_tasks, *([self._recovery_task] if self._recovery_task else [])]
+        for task in before_drain:
+            task.cancel()
+        if before_drain:
+            await asyncio.wait(before_drain)
         try:
             async with asyncio.timeout(self.settings.shutdown_grace):
                 await self.sealing.drain()

@@ -15,3 +15,6 @@ GRANT EXECUTE ON FUNCTION signer.ensure_month, signer.append, signer.log_action,
 GRANT SELECT, INSERT ON signer.tile, signer.checkpoint, signer.cosignature TO {role};
 GRANT SELECT, INSERT, UPDATE (size, root, note, cosigned_at) ON signer.witnessed TO {role};
 GRANT SELECT ON signer.witness TO {role};
+GRANT SELECT, INSERT ON signer.reference, signer.dgi_event TO {role};
+GRANT SELECT, INSERT, UPDATE (nim, answered_at) ON signer.reference_answer TO {role};
+GRANT EXECUTE ON FUNCTION signer.learn_rate TO {role};

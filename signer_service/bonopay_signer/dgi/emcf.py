@@ -5,6 +5,7 @@ the parent system (Benin e-MECeF v1.0); the DRC has published no catalogue.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -17,6 +18,7 @@ from bonopay_signer import metrics
 from bonopay_signer.dgi import mapping
 from bonopay_signer.dgi.device import (
     Busy,
+    DeviceError,
     DeviceStatus,
     Document,
     Elements,
@@ -38,6 +40,7 @@ _TABLES = ("taxGroups", "invoiceTypes", "paymentTypes", "clientTypes", "referenc
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 _NO_ANSWER = (httpx.RequestError, httpx.InvalidURL, TimeoutError)
 _ANSWER_LIMIT = 1024 * 1024
+_logger = logging.getLogger(__name__)
 
 
 def make_client(connect_timeout: float, timeout: float) -> httpx.AsyncClient:
@@ -104,7 +107,16 @@ class EmcfDevice:
         return None
 
     async def reference_tables(self) -> Mapping[str, Any]:
-        return {name: await self._request("tables", "GET", f"/api/info/{name}", as_object=False) for name in _TABLES}
+        """Those that it serves; raises what the first one raises when it does not answer at all."""
+        tables: dict[str, Any] = {}
+        for name in _TABLES:
+            try:
+                tables[name] = await self._request("tables", "GET", f"/api/info/{name}", as_object=False)
+            except DeviceError:
+                if not tables:
+                    raise
+                _logger.info("the DGI does not tell %s of its table %s", self._outlet_id, name)
+        return tables
 
     async def _request(
         self,

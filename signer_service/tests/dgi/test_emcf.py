@@ -272,3 +272,17 @@ async def test_reference_tables_are_read_whole_with_exact_rates(pool: AsyncConne
     tables = await device.reference_tables()
     assert tables["taxGroups"]["c"] == Decimal("0.1") and set(tables) == set(names)
     assert twin.script == []
+
+
+async def test_table_that_is_not_served_leaves_the_others_and_a_silent_dgi_is_asked_once(
+    pool: AsyncConnectionPool,
+) -> None:
+    names = ["taxGroups", "invoiceTypes", "paymentTypes", "clientTypes", "referenceTypes", "itemTypes", "currencyRates"]
+    served = [_json({}) if name == "taxGroups" else httpx.Response(404) for name in names]
+    script = [Expected("GET", f"/edef/api/info/{name}", answer) for name, answer in zip(names, served, strict=True)]
+    device, twin = _device(pool, *script)
+    assert set(await device.reference_tables()) == {"taxGroups"} and twin.script == []
+    device, twin = _device(pool, Expected("GET", "/edef/api/info/taxGroups", httpx.ConnectError("nobody")))
+    with pytest.raises(Unreachable):
+        await device.reference_tables()
+    assert twin.script == []

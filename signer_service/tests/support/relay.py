@@ -19,6 +19,7 @@ _STEPS = (
     (re.compile(r"PUT .*/cancel"), "cancel"),
     (re.compile(r"GET .*/api/invoice"), "status"),
     (re.compile(r"GET .*/api/invoice/[^/]+"), "details"),
+    (re.compile(r"GET .*/api/info/[^/]+"), "tables"),
 )
 Change = Callable[[dict], dict]
 

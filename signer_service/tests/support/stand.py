@@ -77,6 +77,7 @@ class Stand:
             "recovery_interval": 0.2,
             "dgi_breaker_rest": 0.5,
             "recovery_backoff_max": 1,
+            "reference_interval": 30 * 86400,  # tests that want the DGI's tables say so
             "shutdown_grace": 5,
             **settings,
         }

@@ -45,6 +45,17 @@ def _fill(connection: psycopg.Connection, nif: str, outlet: str) -> None:
     admin.add_user(connection, nif, "6", "Comptable", [outlet])
     number = f"BONO-{outlet}-01-000000001"
     connection.execute(
+        "INSERT INTO signer.reference (merchant_nif, dgi_url, table_name, code, rate, withdrawn, valid_from, nim) "
+        "VALUES (%s, 'http://dgi', 'tax_groups', 'B', 16, false, '2026-11-21', 'CD01')",
+        [nif],
+    )
+    connection.execute("INSERT INTO signer.reference_answer VALUES (%s, 'http://dgi', 'CD01', now())", [nif])
+    connection.execute(
+        "INSERT INTO signer.dgi_event (merchant_nif, outlet_id, kind, code, detail) "
+        "VALUES (%s, %s, 'alarm.began', 'dgi_silent', '{}')",
+        [nif, outlet],
+    )
+    connection.execute(
         "INSERT INTO signer.submission (outlet_id, merchant_nif, document_id, fiscal_number, state) "
         "VALUES (%s, %s, gen_random_uuid(), %s, 'queued')",
         [outlet, nif, number],
