@@ -68,6 +68,12 @@ REFERENCE_DIFFERENCES = Gauge(
     "Codes and rates that the DGI's tables have otherwise than the fiscal core, over all its addresses.",
     registry=REGISTRY,
 )
+OUTLET_ALARMS = Gauge(
+    "bonopay_signer_outlet_alarms",
+    "Outlets with an alarm, by its code and level (sync/alarms.py).",
+    ["code", "level"],
+    registry=REGISTRY,
+)
 LOG_LINES_LOST = Counter("bonopay_signer_log_lines_lost", "Request lines that could not be written.", registry=REGISTRY)
 QUEUE_DOCUMENTS = Gauge("bonopay_signer_queue_documents", "Documents that wait for the writer.", registry=REGISTRY)
 QUEUE_LIMIT = Gauge("bonopay_signer_queue_limit", "Documents that may wait for the writer.", registry=REGISTRY)

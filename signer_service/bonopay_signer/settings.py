@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     recovery_interval: float = Field(default=2.0, gt=0)
     recovery_backoff_max: float = Field(default=300.0, gt=0)
     reference_interval: float = Field(default=14400.0, gt=0)
+    alarm_interval: float = Field(default=60.0, gt=0)
     shutdown_grace: float = Field(default=20.0, gt=0)
     log_level: str = "INFO"
 

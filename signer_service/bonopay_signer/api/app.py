@@ -21,6 +21,7 @@ from bonopay_signer.api.problems import EXPECTED, HANDLERS, Problem, answer_to, 
 from bonopay_signer.api.service import Service
 from bonopay_signer.reference import routes as reference
 from bonopay_signer.sealing import routes as sealing
+from bonopay_signer.sync import routes as sync
 from bonopay_signer.tenants import routes as tenants
 from bonopay_signer.transparency import description as transparency
 from bonopay_signer.verification import routes as verification
@@ -29,6 +30,7 @@ OPERATIONS: Sequence[Operation] = (
     *sealing.OPERATIONS,
     *tenants.OPERATIONS,
     *reference.OPERATIONS,
+    *sync.OPERATIONS,
     *verification.OPERATIONS,
     *transparency.OPERATIONS,
     *health.OPERATIONS,

@@ -34,6 +34,7 @@ from bonopay_signer.sealing.settlement import Settlement
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.settings import Settings, token_address
+from bonopay_signer.sync.watch import AlarmWatch
 from bonopay_signer.tenants.access import Access
 from bonopay_signer.tenants.limits import Rate, RateLimits
 from bonopay_signer.tenants.registry import Registry
@@ -53,7 +54,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         dsn = settings.service_dsn()
-        box = SecretBox.from_text(settings.secrets_key_text())
+        self.box = SecretBox.from_text(settings.secrets_key_text())
         self.settings = settings
         self.pool = make_pool(dsn, settings.database_pool_size)
         self.tenants = TenantPool(dsn, settings.database_pool_size)
@@ -73,7 +74,7 @@ class Service:
             settings.signing_timeout,
         )
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
-        self.device_of = emcf_devices(self._client, box, Journal(self.pool), settings.dgi_token_scheme)
+        self.device_of = emcf_devices(self._client, self.box, Journal(self.pool), settings.dgi_token_scheme)
         turns = Turns()
         heads = HeadStore(settings.head_store_folder(), settings.shard)
         self._queue = FairQueue(settings.queue_per_outlet, settings.queue_total)
@@ -123,8 +124,9 @@ class Service:
         )
         self._recovery_task: asyncio.Task[None] | None = None
         self._reference = ReferenceRefresh(
-            self.pool, self.device_of, settings.shard, settings.reference_interval, settlement.silences.resting
+            self.pool, self.device_of, settings.shard, settings.reference_interval, breakers.resting
         )
+        self._alarms = AlarmWatch(self.pool, self.box, settings.shard, settings.alarm_interval)
         self._watch_tasks: list[asyncio.Task[None]] = []
         self.cursors = Cursors(settings.secrets_key_text())
         self.readiness = ReadinessCheck(
@@ -157,7 +159,7 @@ class Service:
         await self.writer.open()
         self._recovery_task = asyncio.create_task(self._recovery.run())
         self._checkpoint_task = asyncio.create_task(self.log.checkpointer.run())
-        self._watch_tasks = [asyncio.create_task(self._reference.run())]
+        self._watch_tasks = [asyncio.create_task(watch.run()) for watch in (self._reference, self._alarms)]
         _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
     async def stop(self) -> None:

@@ -44,11 +44,12 @@ CREATE TABLE signer.dgi_event (
 CREATE INDEX dgi_event_of_merchant ON signer.dgi_event (merchant_nif, number);
 CREATE INDEX dgi_event_of_alarm ON signer.dgi_event (outlet_id, code, number) WHERE kind LIKE 'alarm.%';
 
--- The last answer of an outlet's DGI, and the first silence after it.
+-- The last answer of an outlet's DGI, and the first failure after it. What a gateway may answer as well (404, 429) is
+-- neither.
 CREATE INDEX dgi_exchange_answered ON signer.dgi_exchange (outlet_id, id)
-    WHERE direction = 'answer' AND http_status BETWEEN 200 AND 299;
+    WHERE direction = 'answer' AND (http_status BETWEEN 200 AND 299 OR http_status IN (400, 422));
 CREATE INDEX dgi_exchange_failed ON signer.dgi_exchange (outlet_id, id)
-    WHERE direction = 'answer' AND (http_status IS NULL OR http_status NOT BETWEEN 200 AND 299);
+    WHERE direction = 'answer' AND (http_status IS NULL OR http_status >= 500 OR http_status IN (401, 403));
 
 -- The DGI's rate of a day enters the register of rates (SFE §1.30). What an operator recorded for that day stays, and
 -- so does what another address told; the same address may correct its own. Whether the row is now as told.

@@ -1,0 +1,1 @@
+"""How each outlet stands with the DGI: what waits, until when, and what somebody has to do about it."""

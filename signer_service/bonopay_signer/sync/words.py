@@ -1,0 +1,103 @@
+"""What an alarm says to people, and what they do about it. Times are UTC."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class Words(Struct, frozen=True):
+    fr: str
+    en: str
+
+
+_REGULARISE = Words(
+    "Rétablir la connexion à la DGI ou le jeton de l'e-MCF ; l'envoi reprend seul. Sinon, contacter l'exploitant.",
+    "Restore the connection to the DGI or the e-MCF's token; sending resumes by itself. Otherwise call the operator.",
+)
+_REPLACE_TOKEN = Words(
+    "Demander un nouveau jeton à la DGI, puis : bonopay-signer outlet set-dgi-token.",
+    "Ask the DGI for a new token, then: bonopay-signer outlet set-dgi-token.",
+)
+_WORDS: Mapping[str, tuple[Words, Words]] = {
+    "regularisation_due": (
+        Words(
+            "La facture {number} attend la DGI depuis {hours} h ; elle doit être régularisée sous 48 h.",
+            "Invoice {number} has waited {hours} h for the DGI; it must be regularised within 48 h.",
+        ),
+        _REGULARISE,
+    ),
+    "regularisation_due overdue": (
+        Words(
+            "La facture {number} attend la DGI depuis {hours} h : le délai de régularisation de 48 h est dépassé.",
+            "Invoice {number} has waited {hours} h for the DGI: the 48 h of regularisation are over.",
+        ),
+        Words(
+            "Prévenir la DGI du retard, rétablir la connexion ; l'envoi reprend seul, la plus ancienne d'abord.",
+            "Tell the DGI of the delay, restore the connection; sending resumes by itself, the oldest first.",
+        ),
+    ),
+    "pending_near_limit": (
+        Words(
+            "{pending} demandes sont ouvertes à l'e-MCF, qui en admet {limit}.",
+            "{pending} requests are open at the e-MCF, which takes {limit}.",
+        ),
+        Words(
+            "Attendre : elles expirent après 2 minutes. Si cela dure, un autre logiciel emploie-t-il ce jeton ?",
+            "Wait: they expire after 2 minutes. If it lasts: does another program use this token?",
+        ),
+    ),
+    "documents_rejected": (
+        Words(
+            "Factures scellées que la DGI a rejetées en {days} jours : {number}.",
+            "Sealed invoices that the DGI has rejected in {days} days: {number}.",
+        ),
+        Words(
+            "Lire le motif de chacune (dgi_status=rejected), corriger et refaire la facture.",
+            "Read the reason of each (dgi_status=rejected), correct it and issue the invoice anew.",
+        ),
+    ),
+    "token_expiring": (
+        Words("Le jeton de l'e-MCF expire le {day} UTC.", "The e-MCF's token expires on {day} UTC."),
+        _REPLACE_TOKEN,
+    ),
+    "token_expired": (
+        Words(
+            "Le jeton de l'e-MCF a expiré le {day} UTC : rien ne peut plus être certifié.",
+            "The e-MCF's token expired on {day} UTC: nothing can be certified any more.",
+        ),
+        _REPLACE_TOKEN,
+    ),
+    "token_unreadable": (
+        Words(
+            "Le jeton de l'e-MCF ne se déchiffre pas avec les clés du service.",
+            "The e-MCF's token does not decrypt under the service's keys.",
+        ),
+        Words(
+            "Vérifier le fichier des clés (SECRETS_KEY_FILE), ou enregistrer le jeton de nouveau.",
+            "Check the key file (SECRETS_KEY_FILE), or register the token again.",
+        ),
+    ),
+    "dgi_silent": (
+        Words("La DGI ne répond plus depuis le {day} UTC.", "The DGI has not answered since {day} UTC."),
+        Words(
+            "Vérifier la connexion et l'adresse de la DGI. L'envoi reprend seul dès qu'elle répond.",
+            "Check the connection and the DGI's address. Sending resumes by itself as soon as it answers.",
+        ),
+    ),
+    "reference_differs": (
+        Words(
+            "Codes ou taux de la DGI qui ne sont pas ceux du noyau fiscal : {number}.",
+            "Codes or rates of the DGI that are not the fiscal core's: {number}.",
+        ),
+        Words(
+            "Lire GET /api/v1/reference et installer la version du service qui a ces tables.",
+            "Read GET /api/v1/reference and install the version of the service that has these tables.",
+        ),
+    ),
+}
+
+
+def words_of(code: str, level: str, values: Mapping[str, object]) -> tuple[Words, Words]:
+    """(message, next step) of an alarm."""
+    message, next_step = _WORDS.get(f"{code} {level}") or _WORDS[code]
+    return Words(message.fr.format(**values), message.en.format(**values)), next_step
