@@ -134,6 +134,12 @@ def test_another_rate_of_a_tax_group_alerts_and_does_not_judge(asking: Stand) ->
     (alert,) = [line for line in lines if "are not the fiscal core's" in line["event"]]
     assert alert["level"] == "error" and "tax_groups B: the DGI has 18 %, the core 16 %" in alert["event"]
     assert asking.post(document(outlet)).status_code == 201, "16 % is still what the core asks for"
+    (standing,) = asking.get(f"/api/v1/sync/status?outlet_id={outlet.id}").json()["outlets"]
+    assert [(alarm["code"], alarm["level"]) for alarm in standing["alarms"]] == [("reference_differs", "warning")]
+    change_table(asking, b=16)
+    wait_until(lambda: told(asking)["differences"] == [], "the DGI takes it back")
+    (standing,) = asking.get(f"/api/v1/sync/status?outlet_id={outlet.id}").json()["outlets"]
+    assert standing["alarms"] == [] and len(events(asking, "reference.changed")) == 2
 
 
 def test_tables_are_append_only(asking: Stand) -> None:
