@@ -75,14 +75,22 @@ class Service:
         )
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
         self.device_of = emcf_devices(self._client, self.box, Journal(self.pool), settings.dgi_token_scheme)
-        turns = Turns()
-        heads = HeadStore(settings.head_store_folder(), settings.shard)
+        self._make_ledger(settings)
+        self._make_agent(settings)
+        self.cursors = Cursors(settings.secrets_key_text())
+        self.readiness = ReadinessCheck(
+            self.pool, self.lock, self.signers, self.writer, self._heads, self._queue, settings.shard
+        )
+
+    def _make_ledger(self, settings: Settings) -> None:
+        """Queue, writer, head store and the log over all entries."""
+        self._heads = HeadStore(settings.head_store_folder(), settings.shard)
         self._queue = FairQueue(settings.queue_per_outlet, settings.queue_total)
         self.writer = LedgerWriter(
-            dsn,
+            settings.service_dsn(),
             self.lock,
             self.signers,
-            heads,
+            self._heads,
             self._queue,
             credits.judge,
             settings.public_url,
@@ -97,12 +105,16 @@ class Service:
             settings.shard,
             settings.checkpoint_interval,
             self.writer.grew,
-            lambda: heads.known.size if heads.known else 0,
+            lambda: self._heads.known.size if self._heads.known else 0,
         )
         self.log = TransparencyLog(
             self.pool, settings.authority, settings.shard, checkpointer, _witness(settings, self.pool)
         )
         self._checkpoint_task: asyncio.Task[None] | None = None
+
+    def _make_agent(self, settings: Settings) -> None:
+        """What brings documents to the DGI, before and after the seal, and watches over it."""
+        turns = Turns()
         tidying = Tidying(self.pool)
         breakers = Breakers(settings.dgi_breaker_failures, settings.dgi_breaker_rest)
         settlement = Settlement(self.pool, self.writer, self.device_of, turns, breakers, settings.recovery_backoff_max)
@@ -128,10 +140,6 @@ class Service:
         )
         self._alarms = AlarmWatch(self.pool, self.box, settings.shard, settings.alarm_interval)
         self._watch_tasks: list[asyncio.Task[None]] = []
-        self.cursors = Cursors(settings.secrets_key_text())
-        self.readiness = ReadinessCheck(
-            self.pool, self.lock, self.signers, self.writer, heads, self._queue, settings.shard
-        )
 
     async def start(self) -> None:
         """Raises ConnectionError, SecondSigner, MigrationError, UnsafeDatabase, HsmUnavailable, KeyNotInForce,
