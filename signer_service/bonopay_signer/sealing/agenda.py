@@ -1,8 +1,8 @@
 """Which sealed documents are brought to the DGI next: pure, no database, no network, no clock.
 
 The oldest first, over all outlets: it is the nearest to its deadline of 48 hours (arrêté 033, art. 7 g), whoever's it
-is. Of one outlet no more at once than an e-MCF bears, of all no more than the service has lines; an outlet whose breaker
-is open leaves its place to the others.
+is. Of one outlet no more at once than an e-MCF bears, of all no more than the service has lines; an outlet whose
+breaker is open leaves its place to the others.
 """
 
 import heapq
