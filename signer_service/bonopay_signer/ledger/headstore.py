@@ -118,9 +118,14 @@ class HeadStore:
         self._known = known
 
     def record(self, mark: Mark) -> None:
-        """Add a mark, durably. Raises HeadStoreError; the same or a later mark may be tried again."""
+        """Add a mark, durably; one that is no later than what is known changes nothing.
+
+        Raises HeadStoreError; the same or a later mark may be tried again.
+        """
         if self._known is None:
             raise HeadStoreError("the head store was not initialised")
+        if (mark.log_epoch, mark.size) <= (self._known.log_epoch, self._known.size):
+            return
         data = _record(mark)
         if self._journal is None or self._offset + len(data) + _HEADER > JOURNAL_SIZE:
             # On a copy: what is known must never be ahead of what is on the disk.

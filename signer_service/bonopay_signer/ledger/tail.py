@@ -29,7 +29,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 class Tail:
     """``heads`` and ``shard`` are what the next append continues.
 
-    ``trouble`` is why an append that is under way has not come to its end yet, None otherwise.
+    What was appended may be remembered while the next is appended: the head store is behind, never ahead.
     """
 
     def __init__(self, dsn: str, lock: ShardLock, heads: HeadStore, public_url: str, shard: int) -> None:
@@ -41,8 +41,15 @@ class Tail:
         self._connection: psycopg.AsyncConnection | None = None
         self._shard: Shard | None = None
         self._months: set[tuple[int, int]] = set()
+        self._in_doubt: Exception | None = None
+        self._unremembered: Exception | None = None
+        self._remembering = asyncio.Lock()
         self.heads: dict[str, Head] = {}
-        self.trouble: Exception | None = None
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why what is under way has not come to its end yet, None otherwise."""
+        return self._in_doubt or self._unremembered
 
     @property
     def shard(self) -> Shard:
@@ -133,11 +140,11 @@ class Tail:
             try:
                 committed = await self._decide(before, after)
             except (*AWAY, SecondSigner) as away:
-                self.trouble = named(away)
+                self._in_doubt = named(away)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
-                self.trouble = None
+                self._in_doubt = None
                 return committed
 
     async def _decide(self, before: Shard, after: Shard) -> bool:
@@ -149,31 +156,37 @@ class Tail:
             return False
         return await store.hash_at(connection, self._shard_id, after.size - 1) == after.last_hash
 
-    async def remember(self, plan: Plan) -> None:
-        """What was appended last, in the head store, for as long as it takes: it is sealed, but nobody may know yet."""
+    def mark(self, plan: Plan) -> Mark:
+        """What the head store is to know of a plan that was appended just now."""
         shard = self.shard
-        mark = Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, known_heads(plan.heads.values()))
+        return Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, known_heads(plan.heads.values()))
+
+    async def remember(self, mark: Mark) -> None:
+        """In the head store, for as long as it takes: it is sealed, but nobody may know yet."""
         pause = _FIRST_PAUSE
         while True:
             try:
                 with metrics.timed(metrics.head_store):
-                    await asyncio.to_thread(self._head_store.record, mark)
+                    await self._record(mark)
             except HeadStoreError as error:
-                if self.trouble is None:
+                if self._unremembered is None:
                     _logger.error("nothing is answered until the head store can be written: %s", error)
-                self.trouble = LedgerUnavailable(str(error))
+                self._unremembered = LedgerUnavailable(str(error))
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
-                self.trouble = None
+                self._unremembered = None
                 return
+
+    async def _record(self, mark: Mark) -> None:
+        async with self._remembering:
+            await asyncio.to_thread(self._head_store.record, mark)
 
     async def _catch_up(self, shard: Shard, heads: Mapping[str, Head]) -> None:
         known = self._head_store.known
         if known is not None and known.size < shard.size:
             moved = [head for head in known_heads(heads.values()) if known.heads.get(head.outlet_id) != head]
-            mark = Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, moved)
-            await asyncio.to_thread(self._head_store.record, mark)
+            await self._record(Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, moved))
 
     async def _connected(self) -> psycopg.AsyncConnection:
         if self._closed():

@@ -1,4 +1,4 @@
-"""The one writer of a shard: group commit without timers, the next batch signed while one is committed.
+"""The one writer of a shard: group commit without timers, three batches at work at once.
 
 ::
 
@@ -8,13 +8,15 @@
                                                    in doubt: take a new generation, then read
 
 A batch is whatever came while the one before was written, so it grows by itself under load and is one at rest. It is
-prepared on top of the one that is being committed, as if that had succeeded, and again if it did not. Nothing leaves
-before it is durable twice, in the database and in the head store (ledger.tail).
+prepared on top of the one that is being committed, as if that had succeeded, and again if it did not; and it is
+committed while the head store takes that one. Nothing leaves before it is durable twice, in the database and in the
+head store (ledger.tail).
 """
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +29,7 @@ from bonopay_signer.ledger import store
 from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import Entry
 from bonopay_signer.ledger.errors import AWAY, FINAL, LedgerUnavailable, NotAppended, defect, named
-from bonopay_signer.ledger.headstore import HeadStore
+from bonopay_signer.ledger.headstore import HeadStore, Mark
 from bonopay_signer.ledger.preparation import Judge, Preparation, Prepared, Signs, Underway
 from bonopay_signer.ledger.queue import FairQueue, Waiting
 from bonopay_signer.ledger.tail import Tail
@@ -36,6 +38,8 @@ _logger = logging.getLogger(__name__)
 _AHEAD = 16
 """As many documents are prepared before the batch in front of them is committed; fewer are not worth a batch."""
 _AT_ONCE = 16
+_UNRELEASED = 2
+"""As many batches may be in the database and not in the head store: while that is away, no more are appended."""
 _NAMED_REQUESTS = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
@@ -73,7 +77,8 @@ class LedgerWriter:
         self._task: asyncio.Task[None] | None = None
         self._commit: _Commit | None = None
         self._in_hand: list[Waiting] = []  # taken and, as far as is known, without an answer
-        self._sealed: list[Waiting] = []  # and about to be answered
+        self._releases: deque[asyncio.Task[None]] = deque()
+        self._sealed: list[Waiting] = []  # released, and about to be answered
         self._failure: Exception | None = None
         self._pause = _FIRST_PAUSE
         self.grew = asyncio.Event()
@@ -88,7 +93,7 @@ class LedgerWriter:
 
     async def close(self) -> None:
         """Stop writing. What still waits is answered LedgerUnavailable."""
-        tasks = [self._task, self._commit.task if self._commit else None]
+        tasks = [self._task, self._commit.task if self._commit else None, *self._releases]
         for task in filter(None, tasks):
             task.cancel()
             await asyncio.wait([task])
@@ -199,7 +204,7 @@ class LedgerWriter:
         if self._failure is None or type(error) is not type(self._failure):
             _logger.warning("the ledger is not written: %s", error, exc_info=defect(error))
         self._failure = error
-        open_ones = [waiting for waiting in batch if not waiting.done.done()]
+        open_ones = [waiting for waiting in batch if not waiting.done.done() and not waiting.entries]
         if isinstance(error, FINAL):
             _fail(open_ones, error)
             return
@@ -221,11 +226,14 @@ class LedgerWriter:
         await self._tail.load()
         if prepared.follows != self._tail.shard.last_hash:
             prepared = await self._preparation.of(batch)
-        self._refuse(prepared)
+        if prepared.refused:
+            await self._released()  # who sent what is sealed already is answered what it was sealed as
+            self._refuse(prepared)
         if not prepared.batch:
             self._in_hand.clear()
             self._is_well()
             return
+        await self._released(_UNRELEASED - 1)
         underway = Underway(prepared.plan)
         task = asyncio.create_task(self._append(prepared, underway))
         task.add_done_callback(lambda _done: self._queue.wake())
@@ -249,8 +257,7 @@ class LedgerWriter:
         except psycopg.Error as error:
             await self._append_otherwise(prepared, error)
         else:
-            await self._tail.remember(prepared.plan)
-            self._release(prepared.batch, entries)
+            self._stored(prepared, entries)
             self._is_well()
 
     async def _in_database(self, prepared: Prepared, underway: Underway) -> list[Entry]:
@@ -277,6 +284,7 @@ class LedgerWriter:
     async def _write_alone(self, batch: list[Waiting], look: bool = False) -> None:
         """A batch from its preparation to its answers, with nothing ahead of it."""
         await self._tail.load()
+        await self._released()
         prepared = await self._preparation.of(batch, look=look)
         self._refuse(prepared)
         if prepared.batch:
@@ -285,13 +293,32 @@ class LedgerWriter:
     def _is_well(self) -> None:
         self._failure, self._pause = None, _FIRST_PAUSE
 
-    def _release(self, batch: Sequence[Waiting], entries: list[Entry]) -> None:
+    # --- in the database
+
+    def _stored(self, prepared: Prepared, entries: list[Entry]) -> None:
+        """Let the head store take it while the next batch is appended."""
         remaining = iter(entries)
-        for waiting in batch:
+        for waiting in prepared.batch:
             waiting.entries = list(islice(remaining, len(waiting.drafts)))
+        self._releases.append(asyncio.create_task(self._release(prepared.batch, self._tail.mark(prepared.plan))))
+
+    async def _release(self, batch: Sequence[Waiting], mark: Mark) -> None:
+        """Answer a batch once the head store has it; the batches' turns are in the order of the ledger."""
+        try:
+            await self._tail.remember(mark)
+        except BaseException as error:
+            stops = isinstance(error, asyncio.CancelledError)
+            _fail(batch, LedgerUnavailable("the service stops") if stops else named(error))
+            raise
         self._sealed += batch
         self._answer_some()
         self.grew.set()
+
+    async def _released(self, but: int = 0) -> None:
+        """Until the head store has all batches but so many. Raises what kept it from taking one."""
+        while self._releases and (len(self._releases) > but or self._releases[0].done()):
+            await asyncio.wait([self._releases[0]])
+            self._releases.popleft().result()
 
     def _answer_some(self) -> None:
         """Answer a few, and the rest in the next turns of the loop: what else it has to do is not held up by them."""
