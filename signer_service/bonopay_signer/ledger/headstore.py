@@ -9,6 +9,7 @@ written over zeros that are on the disk already, so a record costs one ``fdatasy
 
 import fcntl
 import os
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -70,7 +71,10 @@ class Known:
 
 
 class HeadStore:
-    """The store of one shard. Every method blocks for the time of the disk; one process at a time holds it."""
+    """The store of one shard. Every method blocks for the time of the disk; one process at a time holds it.
+
+    What is being written when it is closed is written to its end before another may open it, and nothing after that.
+    """
 
     def __init__(self, folder: Path, shard: int) -> None:
         self._folder = folder
@@ -81,6 +85,7 @@ class HeadStore:
         self._lock: int | None = None
         self._offset = 0
         self._known: Known | None = None
+        self._writing = threading.Lock()
 
     @property
     def known(self) -> Known | None:
@@ -122,6 +127,12 @@ class HeadStore:
 
         Raises HeadStoreError; the same or a later mark may be tried again.
         """
+        with self._writing:
+            self._record(mark)
+
+    def _record(self, mark: Mark) -> None:
+        if self._lock is None:
+            raise HeadStoreError("the head store is closed")
         if self._known is None:
             raise HeadStoreError("the head store was not initialised")
         if (mark.log_epoch, mark.size) <= (self._known.log_epoch, self._known.size):
@@ -162,10 +173,11 @@ class HeadStore:
             raise HeadStoreError(f"the head store's disk has {free // 1024} KiB left, it needs {_NEEDED_SPACE // 1024}")
 
     def close(self) -> None:
-        self._close_journal()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._writing:
+            self._close_journal()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def _close_journal(self) -> None:
         if self._journal is not None:

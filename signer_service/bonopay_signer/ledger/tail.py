@@ -72,7 +72,7 @@ class Tail:
 
     async def close(self) -> None:
         await self._forget()
-        self._head_store.close()
+        await asyncio.to_thread(self._head_store.close)  # which waits for what is being written
 
     def is_remembered(self, entry: Entry) -> bool:
         """Whether the head store knows of an entry, or has nothing to do with it because it is another shard's."""

@@ -135,6 +135,15 @@ def test_torn_record_at_the_end_is_passed_over(tmp_path: Path, kept: int) -> Non
     assert known_at(tmp_path).size == 2
 
 
+def test_a_mark_that_comes_late_does_not_take_the_store_back(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.record(mark(2))
+    store.record(mark(1))
+    assert store.known.size == 2
+    store.close()
+    assert known_at(tmp_path).size == 2
+
+
 @pytest.mark.parametrize("change", [b"", b"x", b"\x00" * 100])
 def test_damaged_snapshot_is_refused_and_not_taken_for_an_empty_one(tmp_path: Path, change: bytes) -> None:
     opened(tmp_path).close()
