@@ -8,10 +8,12 @@ import asyncio
 import hashlib
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -97,6 +99,10 @@ class Signing:
             done += len(self._pairs)
         return {"per_second": done / elapsed}
 
+    async def measure_one(self, seconds: float) -> Measurement:
+        """One signature at a time, there and back."""
+        return await _timed_turns(lambda: self._signers.sign(self._pairs[:1]), seconds)
+
 
 class Appending:
     """R_db: `signer.append` with batches that were planned and signed beforehand."""
@@ -109,26 +115,36 @@ class Appending:
         self._rate = 5000.0  # rows per second, as far as it is known
 
     async def measure(self, seconds: float) -> Measurement:
+        times = await self._append(seconds, BATCH, int(self._rate * seconds * 1.5 / BATCH) + 2)
+        self._rate = BATCH * len(times) / sum(times)
+        return {"per_second": self._rate}
+
+    async def measure_one(self, seconds: float) -> Measurement:
+        """One entry at a time."""
+        return _figures(await self._append(seconds, 1, int(4_000 * seconds)))
+
+    async def _append(self, seconds: float, size: int, most: int) -> list[float]:
+        """The seconds that each batch of this size took."""
         shard = await store.read_shard(self._connection, self._shard_id)
         heads = await store.read_heads(self._connection, self._shard_id)
         prepared = []
-        for _ in range(int(self._rate * seconds * 1.5 / BATCH) + 2):
-            plan = self._batches.plan(heads)
+        for _ in range(most):
+            plan = self._batches.plan(heads, size)
             signatures = [hashlib.sha512(one.entry_hash).digest() for one in plan.entries]
-            entries = signed_entries(plan, signatures, shard.id, 0, self._public_url)
             heads = {**heads, **plan.heads}
-            prepared.append(entries)
+            prepared.append(signed_entries(plan, signatures, shard.id, 0, self._public_url))
         await self._connection.execute("SELECT signer.ensure_month(%s)", [now_ms()])
-        done, size, nothing = 0, shard.size, [None] * BATCH
-        started = time.perf_counter()
+        place, nothing, times = shard, [None] * size, []
+        deadline = time.perf_counter() + seconds
         for entries in prepared:
-            place = store.Shard(shard.id, self._lock.required_generation(), size, b"", shard.sealed_at, shard.log_epoch)
-            await store.append(self._connection, place, entries, nothing, nothing)
-            done, size = done + len(entries), size + len(entries)
-            if (elapsed := time.perf_counter() - started) >= seconds:
+            started = time.perf_counter()
+            if started >= deadline:
                 break
-        self._rate = done / elapsed
-        return {"per_second": self._rate}
+            place = replace(place, generation=self._lock.required_generation())
+            await store.append(self._connection, place, entries, nothing, nothing)
+            times.append(time.perf_counter() - started)
+            place = replace(place, size=place.size + size)
+        return times
 
 
 class TokenAlone:
@@ -169,8 +185,20 @@ def _timed(call: Callable[[], object], seconds: float) -> Measurement:
     while (started := time.perf_counter()) < deadline:
         call()
         times.append(time.perf_counter() - started)
-    times.sort()
-    return {"per_second": len(times) / sum(times), "p50": times[len(times) // 2]}
+    return _figures(times)
+
+
+async def _timed_turns(call: Callable[[], Awaitable[object]], seconds: float) -> Measurement:
+    times = []
+    deadline = time.perf_counter() + seconds
+    while (started := time.perf_counter()) < deadline:
+        await call()
+        times.append(time.perf_counter() - started)
+    return _figures(times)
+
+
+def _figures(times: list[float]) -> Measurement:
+    return {"per_second": len(times) / sum(times), "p50": statistics.median(times)}
 
 
 @asynccontextmanager
@@ -186,9 +214,13 @@ async def _parts(
             await reader.publish_key(connection, key)
             batches = Batches(outlets, settings.authority, key.key_id)
             heads = await store.read_heads(connection, settings.shard)
+            signing = Signing(signers, batches, heads)
+            appending = Appending(connection, lock, batches, settings.public_url, settings.shard)
             yield {
-                "sign": Signing(signers, batches, heads).measure,
-                "append": Appending(connection, lock, batches, settings.public_url, settings.shard).measure,
+                "sign": signing.measure,
+                "sign_one": signing.measure_one,
+                "append": appending.measure,
+                "append_one": appending.measure_one,
                 "token": TokenAlone(settings).measure,
                 "disk": Disk(folder).measure,
             }

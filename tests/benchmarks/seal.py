@@ -9,6 +9,9 @@ The run is void unless the ledgers hold exactly what was answered 201 and everyt
     r2      sealed per second by durable puts of the same size into etcd
     r3      median latency at one connection by (median fdatasync + median signature of the token)
     growth  median latency at one connection with 10^6 entries by that with 10^3
+
+What r2 and r3 could be at best, were sealing free, is told beside them: the echo alone by etcd; the echo, one
+signature, one entry appended and one fdatasync, each alone at one connection, by the same divisor as r3.
 """
 
 import argparse
@@ -39,6 +42,7 @@ STOLEN = 0.10  # share of the machine; a round that lost more is left out
 NOWHERE = "http://127.0.0.1:9/edef"  # discard: nobody listens
 UNLIMITED = {"BONOPAY_SIGNER_KEY_RATE": "0", "BONOPAY_SIGNER_OUTLET_RATE": "0"}
 MOST = {OUTLETS: 2_000, 1: 12_000}  # sales for a slice, made beforehand, per outlet
+ALONE = ("disk", "token", "sign_one", "append_one")
 Round = dict[str, float]
 
 
@@ -144,13 +148,14 @@ class Bench:
 
     def round(self) -> Round:
         """One slice of each: per-second figures, and medians in seconds."""
-        figures = {"echo": self._echoed()}
+        figures = {"echo": self._echoed(CONNECTIONS).per_second}
         figures |= {part: self._parts.measure(part, self._seconds)["per_second"] for part in ("sign", "append")}
         if self._etcd:
             figures["etcd"] = self._put()
         figures["seal"] = self._sealed()
         figures["hot"] = self.main.load(1, HOT_CONNECTIONS, self._seconds).per_second
-        figures |= {part: self._parts.measure(part, self._seconds / 2)["p50"] for part in ("disk", "token")}
+        figures |= {part: self._parts.measure(part, self._seconds / 2)["p50"] for part in ALONE}
+        figures["echo_one"] = _p50(self._echoed(1))
         figures["one"] = _p50(self.main.load(1, 1, self._seconds))
         if self.small and self.large:
             figures["small"] = _p50(self.small.load(1, 1, self._seconds))
@@ -160,12 +165,12 @@ class Bench:
     def contenders(self) -> Iterator[Contender]:
         yield from (one for one in (self.main, self.small, self.large) if one)
 
-    def _echoed(self) -> float:
+    def _echoed(self, connections: int) -> Load:
         requests = [sale_requests(self._echo.port, "x", one, MOST[OUTLETS]) for one in self.main.outlets]
-        load = closed_loop(self._echo.port, CONNECTIONS, requests, self._seconds)
+        load = closed_loop(self._echo.port, connections, requests, self._seconds if connections > 1 else 0.3)
         if set(load.statuses()) != {201}:
             raise Void(f"the echo answered {load.statuses()}")
-        return load.per_second
+        return load
 
     def _put(self) -> float:
         assert self._etcd
@@ -218,17 +223,23 @@ RATIOS: Mapping[str, Callable[[Round], float]] = {
     "r3": lambda one: one["one"] / (one["disk"] + one["token"]),
     "growth": lambda one: one["large"] / one["small"],
 }
-LATENCIES = ("disk", "token", "one", "small", "large")
+BEST: Mapping[str, Callable[[Round], float]] = {
+    "r2 at best": lambda one: one["echo"] / one["etcd"],
+    "r3 at best": lambda one: (
+        sum(one[part] for part in ("echo_one", "sign_one", "append_one", "disk")) / (one["disk"] + one["token"])
+    ),
+}
+LATENCIES = ("disk", "token", "sign_one", "append_one", "echo_one", "one", "small", "large")
 
 
 def _serial_limit(one: Round) -> float:
     return 1 / (1 / one["echo"] + 1 / one["sign"] + 1 / one["append"])
 
 
-def ratios(rounds: list[Round]) -> dict[str, list[float]]:
+def ratios(rounds: list[Round], wanted: Mapping[str, Callable[[Round], float]] = RATIOS) -> dict[str, list[float]]:
     """Every ratio whose parts were measured, by round."""
     found = {}
-    for name, ratio in RATIOS.items():
+    for name, ratio in wanted.items():
         try:
             found[name] = [ratio(one) for one in rounds]
         except KeyError:
@@ -237,12 +248,12 @@ def ratios(rounds: list[Round]) -> dict[str, list[float]]:
 
 
 def _tell(rounds: list[Round], cpu: Mapping[str, list[float]]) -> str:
-    print(f"\n{'':8}{'median':>10}{'quartiles':>22}   rounds")
+    print(f"\n{'':10}{'median':>10}{'quartiles':>22}   rounds")
     for name in rounds[0]:
         scale, unit = (1e6, "µs") if name in LATENCIES else (1, "/s")
         print(_row(name, [one[name] * scale for one in rounds], unit, 0))
     found = ratios(rounds)
-    for name, values in found.items():
+    for name, values in {**found, **ratios(rounds, BEST)}.items():
         print(_row(name, values, "", 2))
     print("CPU of a seal, µs: " + ", ".join(f"{name} {statistics.median(spent):.0f}" for name, spent in cpu.items()))
     return "seal " + " ".join(f"{name}={statistics.median(values):.2f}" for name, values in found.items())
@@ -252,7 +263,7 @@ def _row(name: str, values: list[float], unit: str, digits: int) -> str:
     low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
     spread = f"{low:.{digits}f} – {high:.{digits}f}"
     each = " ".join(f"{value:.{digits}f}" for value in values)
-    return f"{name:8}{statistics.median(values):>10.{digits}f}{spread:>22} {unit:2} {each}"
+    return f"{name:10}{statistics.median(values):>10.{digits}f}{spread:>22} {unit:2} {each}"
 
 
 def _measure(bench: Bench, count: int) -> list[Round]:
