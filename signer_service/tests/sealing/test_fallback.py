@@ -53,6 +53,7 @@ class Case:
     def down(self, kind: str) -> None:
         if kind == "mcf":
             self.twin.process.kill()
+            self.twin.port.unlink()  # the system gives its pseudo-terminal's name to the next that comes
         else:
             for step in ("prepare", "confirm", "status", "details", "cancel"):
                 self.relay.fail_on_the_way(step, *[404] * LONG)

@@ -104,10 +104,9 @@ class McfDevice:
         payments = commands.payment_requests(document.invoice)
         async with self._room():
             with _without_effect("the MCF is not ready"):
-                await self._make_clean()
+                await self._make_clean_if_ours()
                 status = await self._status_when_settled()
-            if self._nim not in (None, status.mid):
-                raise Unreachable(f"at {self._link.path} is the MCF {status.mid}, not {self._nim}")
+            self._require_ours(status)
             number = document.fiscal_number
             uid = f"{status.mid}~{number}~{status.total_counter}~{secrets.token_hex(4)}"
             with _without_effect("the client was not taken"):
@@ -177,7 +176,7 @@ class McfDevice:
             if status is None or status.mid != parts[1]:  # or the outlet had another MCF meanwhile
                 with _without_effect("the MCF does not tell"):
                     if self._open is None:
-                        await self._make_clean()
+                        await self._make_clean_if_ours()
                     status = await self._status_when_settled()
         if status.mid != parts[1]:
             return Fate.NOT_TOLD
@@ -259,6 +258,16 @@ class McfDevice:
         elements = commands.read_elements(text, number)
         self._clean = True
         return elements
+
+    def _require_ours(self, status: McfStatus) -> None:
+        if self._nim not in (None, status.mid):
+            raise Unreachable(f"at {self._link.path} is the MCF {status.mid}, not {self._nim}")
+
+    async def _make_clean_if_ours(self) -> None:
+        """The device is asked who it is first: another one at the port may have an invoice of its own open."""
+        if not self._clean and self._nim is not None:
+            self._require_ours(await self._query_status("C1h"))
+        await self._make_clean()
 
     async def _make_clean(self) -> None:
         """Close whatever invoice is open. Raises LinkError, FrameError, or Refused for another reason than none is."""
