@@ -243,7 +243,7 @@ class Settlement:
                 await submissions.prepared_again(connection, sealed.submission.id, pending.uid, sealed.mcf)
         found = differences(sealed.invoice, pending.totals)
         if found:
-            await cancel_quietly(sealed.device, sealed.number, pending.uid)
+            await cancel_quietly(self._device(sealed), sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
             await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words))
             return
