@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     dgi_breaker_rest: float = Field(default=60.0, gt=0)
     dgi_parallel: int = Field(default=40, ge=1, le=90)
     dgi_parallel_per_outlet: int = Field(default=4, ge=1, le=8)
+    mcf_answer_timeout: float = Field(default=2.0, gt=0)
+    mcf_interval: float = Field(default=300.0, gt=0)
     recovery_interval: float = Field(default=2.0, gt=0)
     recovery_backoff_max: float = Field(default=300.0, gt=0)
     reference_interval: float = Field(default=14400.0, gt=0)

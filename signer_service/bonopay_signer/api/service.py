@@ -26,7 +26,7 @@ from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.reference.refresh import ReferenceRefresh
 from bonopay_signer.sealing import credits
 from bonopay_signer.sealing.breakers import Breakers
-from bonopay_signer.sealing.devices import emcf_devices
+from bonopay_signer.sealing.devices import Devices
 from bonopay_signer.sealing.flow import Sealing
 from bonopay_signer.sealing.inline import InlineSealing
 from bonopay_signer.sealing.recovery import Recovery
@@ -34,6 +34,7 @@ from bonopay_signer.sealing.settlement import Settlement
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.settings import Settings, token_address
+from bonopay_signer.sync.mcfs import McfWatch
 from bonopay_signer.sync.watch import AlarmWatch
 from bonopay_signer.tenants.access import Access
 from bonopay_signer.tenants.limits import Rate, RateLimits
@@ -58,7 +59,7 @@ class Service:
         self.settings = settings
         self.pool = make_pool(dsn, settings.database_pool_size)
         self.tenants = TenantPool(dsn, settings.database_pool_size)
-        self.registry = Registry(dsn, self.pool)
+        self.registry = Registry(dsn, self.pool, self.restart_sync)
         self._usage = KeyUsage(self.pool, settings.key_usage_interval)
         limits = RateLimits(
             Rate(settings.key_rate, settings.key_burst), Rate(settings.outlet_rate, settings.outlet_burst)
@@ -74,7 +75,9 @@ class Service:
             settings.signing_timeout,
         )
         self._client: httpx.AsyncClient = make_client(settings.dgi_connect_timeout, settings.dgi_timeout)
-        self.device_of = emcf_devices(self._client, self.box, Journal(self.pool), settings.dgi_token_scheme)
+        self.device_of = Devices(
+            self._client, self.box, Journal(self.pool), settings.dgi_token_scheme, settings.mcf_answer_timeout
+        )
         self._make_ledger(settings)
         self._make_agent(settings)
         self.cursors = Cursors(settings.secrets_key_text())
@@ -116,7 +119,7 @@ class Service:
         """What brings documents to the DGI, before and after the seal, and watches over it."""
         turns = Turns()
         tidying = Tidying(self.pool)
-        breakers = Breakers(settings.dgi_breaker_failures, settings.dgi_breaker_rest)
+        breakers = self.breakers = Breakers(settings.dgi_breaker_failures, settings.dgi_breaker_rest)
         settlement = Settlement(self.pool, self.writer, self.device_of, turns, breakers, settings.recovery_backoff_max)
         inline = InlineSealing(
             self.pool, self.writer, self.device_of, settlement, tidying, turns, breakers, settings.dgi_timeout + 1
@@ -139,6 +142,7 @@ class Service:
             self.pool, self.device_of, settings.shard, settings.reference_interval, breakers.resting
         )
         self._alarms = AlarmWatch(self.pool, self.box, settings.shard, settings.alarm_interval)
+        self._mcfs = McfWatch(self.pool, self.device_of, settings.shard, settings.mcf_interval)
         self._watch_tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -167,7 +171,7 @@ class Service:
         await self.writer.open()
         self._recovery_task = asyncio.create_task(self._recovery.run())
         self._checkpoint_task = asyncio.create_task(self.log.checkpointer.run())
-        self._watch_tasks = [asyncio.create_task(watch.run()) for watch in (self._reference, self._alarms)]
+        self._watch_tasks = [asyncio.create_task(watch.run()) for watch in (self._reference, self._alarms, self._mcfs)]
         _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
     async def stop(self) -> None:
@@ -186,6 +190,7 @@ class Service:
             self._checkpoint_task.cancel()
             await asyncio.wait([self._checkpoint_task])
         await self._client.aclose()
+        self.device_of.close()
         await self.writer.close()
         await self.lock.release()
         await self.registry.close()
@@ -193,6 +198,12 @@ class Service:
         await self.tenants.close()
         await self.pool.close()
         self.signers.close()
+
+    def restart_sync(self, outlet_id: str) -> None:
+        """Ask an outlet's devices now, whatever failed before; what is due of it is told by its rows."""
+        self.breakers.close_all(outlet_id)
+        self._mcfs.ask_soon(outlet_id)
+        self._recovery.look_now()
 
     async def measure(self) -> None:
         """Refresh the gauges that are read when Prometheus asks."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from bonopay_signer.commands.administering import administering
 from bonopay_signer.commands.options import (
     CommandFailed,
     Commands,
@@ -18,7 +19,6 @@ from bonopay_signer.commands.options import (
     text_options,
     write_private,
 )
-from bonopay_signer.commands.tenants import administering
 from bonopay_signer.settings import Settings
 from bonopay_signer.tenants import admin
 from bonopay_signer.tenants.apikeys import OPERATIONS

@@ -15,6 +15,8 @@ _CONSTRAINTS = {
     "outlet_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
     "api_key_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
     "operator_merchant_nif_fkey": f"--merchant: {_MERCHANT_ADD}",
+    "mcf_nim_check": "--nim: an MCF's number is 1 to 40 letters, digits and hyphens, as the device tells it (C1h)",
+    "mcf_port_check": "--port: give the absolute path of a device file without spaces, e.g. /dev/ttyUSB0",
     "terminal_id_check": "--id: a terminal's id is 1 to 200 characters, as payloads name it",
     "terminal_name_check": "--name must not be empty",
     "terminal_current": "this terminal is registered already",

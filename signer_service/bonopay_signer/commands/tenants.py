@@ -3,8 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,6 +11,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from bonopay_signer.commands import mcf
+from bonopay_signer.commands.administering import administering
 from bonopay_signer.commands.options import (
     CommandFailed,
     Commands,
@@ -27,7 +28,6 @@ from bonopay_signer.commands.options import (
 )
 from bonopay_signer.settings import SecretFileError, Settings, read_secret
 from bonopay_signer.tenants import admin
-from bonopay_signer.tenants.actions import acting
 from bonopay_signer.tenants.rows import ANY, DEFERRED, INLINE, REGISTERED
 from bonopay_signer.tenants.secrets import SecretBox
 
@@ -77,6 +77,7 @@ def _register_outlets(outlet: Commands) -> None:
     replace = add(outlet, "set-dgi-token", _outlet_token, "replace an outlet's DGI token")
     text_options(replace, "id")
     _token_option(replace, required=True)
+    mcf.register(outlet)
 
 
 def _register_terminals(terminal: Commands) -> None:
@@ -152,13 +153,6 @@ def _token_option(parser: argparse.ArgumentParser, required: bool) -> None:
 
 def _outlets_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outlet", action="append", help="only at this outlet (repeatable; default: all)")
-
-
-@contextmanager
-def administering(settings: Settings, action: str) -> Iterator[psycopg.Connection]:
-    """The owner's connection, in a transaction that the action log knows under this name."""
-    with psycopg.connect(settings.owner_dsn(), autocommit=True) as connection, acting(connection, action):
-        yield connection
 
 
 # --- what all kinds have

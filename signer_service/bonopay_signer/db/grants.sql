@@ -18,3 +18,5 @@ GRANT SELECT ON signer.witness TO {role};
 GRANT SELECT, INSERT ON signer.reference, signer.dgi_event TO {role};
 GRANT SELECT, INSERT, UPDATE (nim, answered_at) ON signer.reference_answer TO {role};
 GRANT EXECUTE ON FUNCTION signer.learn_rate TO {role};
+GRANT SELECT ON signer.mcf TO {role};
+GRANT SELECT, INSERT, UPDATE ON signer.mcf_state TO {role};

@@ -1,4 +1,4 @@
-"""What a fiscal device can do, and how it can fail. Drivers: e-MCF over HTTP (emcf.py).
+"""What a fiscal device can do, and how it can fail. Drivers: emcf.py (HTTP), mcf/device.py (a line).
 
 Three failures are told apart, because what may be done next differs:
 

@@ -91,7 +91,7 @@ async def dgi_answer(connection: psycopg.AsyncConnection, entry: Entry) -> DgiAn
     if verdict is not None:
         return judged(outlet, verdict.kind, verdict.payload_fields)
     submission = await submissions.of_number(connection, entry.fiscal_number)
-    return undecided(outlet, submission.state if submission else None)
+    return undecided(outlet, submission.state if submission else None, submission.mcf if submission else None)
 
 
 def judged(outlet: Outlet | None, kind: str, payload: Mapping[str, Any]) -> DgiAnswer:
@@ -104,8 +104,8 @@ def judged(outlet: Outlet | None, kind: str, payload: Mapping[str, Any]) -> DgiA
     return DgiAnswer(mode, "rejected", None, nim, isf, None, None, None, error)
 
 
-def undecided(outlet: Outlet | None, state: State | str | None) -> DgiAnswer:
-    """While there is no verdict. ``state``: of the submission, None without one."""
+def undecided(outlet: Outlet | None, state: State | str | None, mcf: str | None = None) -> DgiAnswer:
+    """While there is no verdict. ``state`` and ``mcf``: of the submission, None without one."""
     status: DgiStatus = "unknown" if state in (None, State.UNKNOWN) else "pending"
-    nim, isf = (outlet.nim, outlet.isf) if outlet else ("", "")
+    nim, isf = (outlet.nim_of(mcf), outlet.isf) if outlet else ("", "")
     return DgiAnswer(outlet.dgi_mode if outlet else INLINE, status, None, nim, isf, None, None, None, None)

@@ -1,4 +1,4 @@
-"""Whether an outlet's DGI is worth asking now: a circuit breaker per outlet, which is per e-MCF (NIM).
+"""Whether a device is worth asking now: a circuit breaker for each e-MCF and each MCF.
 
 ::
 
@@ -20,6 +20,11 @@ State = Literal["closed", "open", "half_open"]
 _JITTER = 0.1
 
 
+def breaker_of(outlet_id: str, mcf: str | None) -> str:
+    """The name of a device's breaker: an e-MCF's is its outlet's id. ``mcf``: an MCF's NIM."""
+    return outlet_id if mcf is None else f"{outlet_id}/{mcf}"
+
+
 @dataclass
 class _Breaker:
     failures: int = 0
@@ -34,25 +39,25 @@ class Breakers:
         self._failures = failures
         self._rest = rest
         self._clock = clock
-        self._breakers: dict[str, _Breaker] = {}  # of the outlets whose last attempt failed
+        self._breakers: dict[str, _Breaker] = {}  # of the devices whose last attempt failed
 
-    def answered(self, outlet_id: str) -> None:
-        self._breakers.pop(outlet_id, None)
+    def answered(self, device: str) -> None:
+        self._breakers.pop(device, None)
 
-    def unanswered(self, outlet_id: str) -> None:
+    def unanswered(self, device: str) -> None:
         """What was under way when the breaker opened does not keep it open for longer."""
-        breaker = self._breakers.setdefault(outlet_id, _Breaker())
+        breaker = self._breakers.setdefault(device, _Breaker())
         breaker.failures += 1
         if self._state(breaker) == "open" or breaker.failures < self._failures:
             return
         self._open(breaker)
 
-    def may_ask(self, outlet_id: str) -> bool:
+    def may_ask(self, device: str) -> bool:
         """Whether to make an attempt, which is to be reported by ``answered`` or ``unanswered``.
 
         Half-open, one attempt at a time: one that never reports is given up after another rest.
         """
-        breaker = self._breakers.get(outlet_id)
+        breaker = self._breakers.get(device)
         if breaker is None or breaker.opened_until is None:
             return True
         if self._state(breaker) == "open":
@@ -60,12 +65,17 @@ class Breakers:
         self._open(breaker)  # for all but this one
         return True
 
-    def resting(self) -> list[str]:
-        """The outlets that are not to be asked for now."""
-        return [outlet_id for outlet_id, breaker in self._breakers.items() if self._state(breaker) == "open"]
+    def close_all(self, outlet_id: str) -> None:
+        """Those of an outlet's devices, because somebody mended something."""
+        for device in [name for name in self._breakers if name.split("/")[0] == outlet_id]:
+            del self._breakers[device]
 
-    def state(self, outlet_id: str) -> State:
-        breaker = self._breakers.get(outlet_id)
+    def resting(self) -> list[str]:
+        """The devices that are not to be asked now."""
+        return [device for device, breaker in self._breakers.items() if self._state(breaker) == "open"]
+
+    def state(self, device: str) -> State:
+        breaker = self._breakers.get(device)
         return self._state(breaker) if breaker else "closed"
 
     def _open(self, breaker: _Breaker) -> None:

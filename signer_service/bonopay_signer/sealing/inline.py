@@ -2,10 +2,15 @@
 
 A refusal before the seal cancels the DGI's uid and hands the number to the next document: the series has no gap. The
 seal is one commit: the entry, the head and the submission's state.
+
+Where nothing happened at the outlet's main device, the document is prepared on the spare one (arrêté 033, art. 9 and
+11). Where something may have happened it is not: the client sends it again.
 """
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -18,7 +23,7 @@ from bonopay_signer.ledger.entries import Entry
 from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits, submissions
-from bonopay_signer.sealing.breakers import Breakers
+from bonopay_signer.sealing.breakers import Breakers, breaker_of
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.drafts import invoice_draft
 from bonopay_signer.sealing.errors import DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
@@ -29,13 +34,22 @@ from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.totals import differences
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
+from bonopay_signer.tenants.secrets import SecretsError
 
 _logger = logging.getLogger(__name__)
 
 
+class _NothingHappened(DgiUnreachable):
+    """Another device may be asked for the same document. ``is_silence``: for the breaker."""
+
+    def __init__(self, words: str, is_silence: bool = True) -> None:
+        super().__init__(words)
+        self.is_silence = is_silence
+
+
 @dataclass(frozen=True)
 class _Work:
-    """A reserved number and what is to be sealed under it."""
+    """A reserved number, what is to be sealed under it, and the device that is asked."""
 
     submission: Submission
     invoice: Invoice
@@ -86,29 +100,52 @@ class InlineSealing:
             replay = await find_sealed(self._pool, self._writer, invoice, payload)
             if replay is not None:
                 return replay
-            if self._silent_since.get(outlet.id, 0) > arrived:
-                # Every document of a queue would wait for the same silence, one after the other.
-                raise DgiUnreachable("the DGI stopped answering while the document waited for its turn")
-            if not self._breakers.may_ask(outlet.id):
-                raise DgiUnreachable("the DGI did not answer several times in a row; it is asked again within a minute")
-            try:
-                entry = await self._reserve_and_seal(invoice, payload, outlet)
-            except DgiUnreachable:
-                self._silent_since[outlet.id] = time.monotonic()
-                self._breakers.unanswered(outlet.id)
-                raise
-            except (DgiRefused, DgiTotalsDiffer):
-                self._breakers.answered(outlet.id)
-                raise
-            self._breakers.answered(outlet.id)
-            return Outcome(entry, replayed=False)
+            return Outcome(await self._seal_with_any_device(invoice, payload, outlet, arrived), replayed=False)
 
-    async def _reserve_and_seal(self, invoice: Invoice, payload: bytes, outlet: Outlet) -> Entry:
-        device = self._device_of(outlet)
+    async def _seal_with_any_device(self, invoice: Invoice, payload: bytes, outlet: Outlet, arrived: float) -> Entry:
+        """With the first of the outlet's devices that takes it; raises what the first said when none does."""
+        failures: list[Exception] = []
+        for mcf in outlet.devices:
+            breaker = breaker_of(outlet.id, mcf)
+            try:
+                self._refuse_silent(breaker, arrived)
+                with self._reported(breaker):
+                    return await self._reserve_and_seal(invoice, payload, outlet, mcf)
+            except (_NothingHappened, SecretsError) as error:
+                failures.append(error)
+        raise failures[0]
+
+    def _refuse_silent(self, breaker: str, arrived: float) -> None:
+        if self._silent_since.get(breaker, 0) > arrived:
+            # Every document of a queue would wait for the same silence, one after the other.
+            raise _NothingHappened("the DGI stopped answering while the document waited for its turn")
+        if not self._breakers.may_ask(breaker):
+            words = "the DGI did not answer several times in a row; it is asked again within a minute"
+            raise _NothingHappened(words)
+
+    @contextmanager
+    def _reported(self, breaker: str) -> Iterator[None]:
+        """To the breaker: whether the device gave an answer, whichever."""
         try:
-            await self._tidying.tidy(outlet, device)
+            yield
+        except DgiUnreachable as error:
+            if not isinstance(error, _NothingHappened) or error.is_silence:
+                self._silent_since[breaker] = time.monotonic()
+                self._breakers.unanswered(breaker)
+            else:
+                self._breakers.answered(breaker)
+            raise
+        except (DgiRefused, DgiTotalsDiffer):
+            self._breakers.answered(breaker)
+            raise
+        self._breakers.answered(breaker)
+
+    async def _reserve_and_seal(self, invoice: Invoice, payload: bytes, outlet: Outlet, mcf: str | None) -> Entry:
+        try:
+            device = self._device_of(outlet, mcf)
+            await self._tidying.tidy(outlet, mcf, device)
         except DeviceError as error:
-            raise DgiUnreachable(str(error)) from error
+            raise _NothingHappened(str(error)) from error
         async with self._pool.connection() as connection:
             found = await credits.findings(connection, invoice)
             if found:
@@ -116,7 +153,8 @@ class InlineSealing:
             head = await reader.read_head(connection, outlet.id)
             if head is None:
                 raise LookupError(f"outlet {outlet.id} has no chain")
-            submission = await submissions.reserve(connection, head, outlet.merchant_nif, UUID(invoice.document_id))
+            document_id = UUID(invoice.document_id)
+            submission = await submissions.reserve(connection, head, outlet.merchant_nif, document_id, mcf)
         work = _Work(submission, invoice, payload, outlet, device)
         pending = await self._prepare(work)
         found = differences(invoice, pending.totals)
@@ -135,10 +173,13 @@ class InlineSealing:
                 await submissions.prepared(connection, work.submission.id, pending.uid)
         except Refused as refusal:
             await self._release(work, f"refused: {refusal}", maybe_pending=False)
+            if not refusal.is_verdict and len(work.outlet.devices) > 1:
+                # A gateway on the way, or a text that is too long for the MCF's frames: not the other device's affair.
+                raise _NothingHappened(str(refusal), is_silence=False) from refusal
             raise DgiRefused(refusal.code, refusal.words) from refusal
         except Unreachable as error:
             await self._release(work, str(error), maybe_pending=False)
-            raise DgiUnreachable(str(error)) from error
+            raise _NothingHappened(str(error)) from error
         except (DeviceError, UidTaken) as error:
             await self._release(work, str(error), maybe_pending=True)
             raise DgiUnreachable(str(error)) from error

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
 
 import psycopg
@@ -14,13 +14,13 @@ from bonopay_signer.dgi.journal import JournalUnavailable
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.agenda import Agenda, Due
-from bonopay_signer.sealing.breakers import Breakers
+from bonopay_signer.sealing.breakers import Breakers, breaker_of
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.settlement import Settlement
-from bonopay_signer.sealing.submissions import State
+from bonopay_signer.sealing.submissions import State, Submission
 from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
-from bonopay_signer.tenants.rows import find_outlet
+from bonopay_signer.tenants.rows import Outlet, devices_of_shard, find_outlet
 from bonopay_signer.tenants.secrets import SecretsError
 
 _logger = logging.getLogger(__name__)
@@ -88,12 +88,20 @@ class Recovery:
         await self._lock.hold()
         await self._work_through()
 
+    def look_now(self) -> None:
+        """What was made due is not left until the interval is over."""
+        self._room.set()
+
     async def _work_through(self) -> None:
+        shard, resting = self._lock.shard, set(self._breakers.resting())
         async with self._pool.connection() as connection:
-            resting = self._breakers.resting()
-            sealed = await submissions.due(connection, self._lock.shard, _SEALED, _OF_ONE_OUTLET, resting, _OF_ALL)
-            left_behind = await submissions.due(connection, self._lock.shard, _LEFT_BEHIND, 1, resting)
-        self._agenda.offer(Due(row.created_at, row.id, row.outlet_id) for row in sealed)
+            devices = await devices_of_shard(connection, shard)
+            silent = _silent(resting, devices)
+            sealed = await submissions.due(connection, shard, _SEALED, _OF_ONE_OUTLET, silent, resting, _OF_ALL)
+            left_behind = await submissions.due(connection, shard, _LEFT_BEHIND, 1, silent, resting)
+        self._agenda.offer(
+            Due(row.created_at, row.id, row.outlet_id, _device_for(row, devices, resting)) for row in sealed
+        )
         self._start_attempts()
         for row in left_behind:
             # A turn that is taken is a document on its way, or a tidying: it does the work by itself.
@@ -129,7 +137,8 @@ class Recovery:
         if row is None or entry is None or outlet is None:
             return
         if row.state in _SEALED:
-            self._settlement.start(row, entry, outlet, ask_first=True)
+            mcf = due.mcf if due.mcf in outlet.devices else outlet.devices[0]
+            self._settlement.start(row, entry, outlet, ask_first=True, mcf=mcf)
         await self._settlement.ended(row.fiscal_number)
 
     async def _tidy(self, outlet_id: str) -> None:
@@ -138,7 +147,29 @@ class Recovery:
                 outlet = await find_outlet(connection, outlet_id)
             if outlet is None:
                 return
-            try:
-                await self._tidying.tidy(outlet, self._device_of(outlet))
-            except (DeviceError, SecretsError) as error:
-                _logger.info("what was left at the DGI for %s is not cleared yet: %s", outlet_id, error)
+            for mcf in (None, *(mcf.nim for mcf in outlet.mcfs)):
+                if self._breakers.state(breaker_of(outlet_id, mcf)) != "open":
+                    await self._tidy_device(outlet, mcf)
+
+    async def _tidy_device(self, outlet: Outlet, mcf: str | None) -> None:
+        try:
+            await self._tidying.tidy(outlet, mcf, self._device_of(outlet, mcf))
+        except (DeviceError, SecretsError) as error:
+            _logger.info("what was left at the DGI for %s is not cleared yet: %s", outlet.id, error)
+
+
+def _silent(resting: Collection[str], devices: Mapping[str, tuple[str | None, ...]]) -> list[str]:
+    """The outlets of which no device is to be asked now."""
+    return [
+        name
+        for name in resting
+        if all(breaker_of(name, mcf) in resting for mcf in devices.get(name, (None,)))  # no outlet's id has a "/"
+    ]
+
+
+def _device_for(row: Submission, devices: Mapping[str, tuple[str | None, ...]], resting: Collection[str]) -> str | None:
+    """The device that is to be asked for a document: its own, or the first of its outlet's that does not rest."""
+    if row.is_bound:
+        return row.mcf
+    known = devices.get(row.outlet_id, (None,))
+    return next((mcf for mcf in known if breaker_of(row.outlet_id, mcf) not in resting), known[0])

@@ -8,6 +8,9 @@ the DGI shows its security elements   it was certified: chain them
 the DGI says it was not finalised     prepare again under the same number, then confirm the new uid
 the DGI says nothing of it            unknown; ask again later, with growing delay
 ====================================  =====================================================================
+
+Of a uid the device that gave it is asked, and no other. "Prepare again" may be at the outlet's other device: what has
+no uid, or one that is not finalised by its device's word, cannot be certified twice.
 """
 
 import asyncio
@@ -28,6 +31,7 @@ from bonopay_signer.dgi.device import (
     Elements,
     Fate,
     NoUsableAnswer,
+    Pending,
     Refused,
     UnknownOutcome,
     Unreachable,
@@ -43,7 +47,7 @@ from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
 from bonopay_signer.ledger.errors import LedgerUnavailable
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
-from bonopay_signer.sealing.breakers import Breakers
+from bonopay_signer.sealing.breakers import Breakers, breaker_of
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.submissions import Submission, UidTaken
 from bonopay_signer.sealing.totals import differences
@@ -56,15 +60,16 @@ _FIRST_DELAY = 1.0
 _OUTAGES = (psycopg.Error, JournalUnavailable, LedgerUnavailable, HsmUnavailable, LockLost)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sealed:
-    """An invoice of the ledger that waits for the DGI's verdict."""
+    """An invoice of the ledger that waits for the DGI's verdict. ``mcf``: the device that is asked now, an MCF by its
+    NIM, or None, the e-MCF."""
 
     submission: Submission
     entry: Entry
     invoice: Invoice
     outlet: Outlet
-    device: Device
+    mcf: str | None
 
     @property
     def number(self) -> str:
@@ -74,6 +79,10 @@ class Sealed:
     def uid(self) -> str:
         assert self.submission.uid is not None, "only a queued document has no uid"
         return self.submission.uid
+
+    @property
+    def breaker(self) -> str:
+        return breaker_of(self.outlet.id, self.mcf)
 
 
 class Settlement:
@@ -96,11 +105,16 @@ class Settlement:
         self._breakers = breakers
         self._running: dict[str, asyncio.Task[Entry | None]] = {}
 
-    def start(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> None:
-        """Settle an invoice in a task of its own. ``ask_first``: after a crash or a silence."""
+    def start(
+        self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool, mcf: str | None = None
+    ) -> None:
+        """Settle an invoice in a task of its own. ``ask_first``: after a crash or a silence. ``mcf``: the device for a
+        document that none was asked for yet."""
         if self.is_running(entry.fiscal_number):
             return
-        task = asyncio.create_task(self._settle(submission, entry, outlet, ask_first))
+        asked = submission.mcf if submission.is_bound else mcf
+        sealed = Sealed(submission, entry, parse(entry.payload), outlet, asked)
+        task = asyncio.create_task(self._settle(sealed, ask_first))
         self._running[entry.fiscal_number] = task
         task.add_done_callback(lambda done: self._finished(entry.fiscal_number, done))
 
@@ -137,27 +151,27 @@ class Settlement:
             defect = None if isinstance(error, _OUTAGES) else error
             _logger.warning("settlement of %s stopped, recovery takes over: %s", number, error, exc_info=defect)
 
-    async def _settle(self, submission: Submission, entry: Entry, outlet: Outlet, ask_first: bool) -> Entry | None:
+    async def _settle(self, sealed: Sealed, ask_first: bool) -> Entry | None:
         """The verdict, if the first confirmation brought it."""
-        self._writer.require_released(entry)  # the DGI is told of nothing that could still be lost
+        self._writer.require_released(sealed.entry)  # the DGI is told of nothing that could still be lost
         try:
-            sealed = Sealed(submission, entry, parse(entry.payload), outlet, self._device_of(outlet))
             verdict = None if ask_first else await self._confirmed_at_once(sealed)
             if verdict is None:
                 await self._resolve(sealed)
-            self._breakers.answered(outlet.id)
+            self._breakers.answered(sealed.breaker)
             return verdict
         except (DeviceError, UidTaken, SecretsError) as error:
-            self._report(outlet, error)
-            await self._postpone(submission, error, unknown=not isinstance(error, (Unreachable, SecretsError)))
+            self._report(sealed.breaker, error)
+            unknown = not isinstance(error, (Unreachable, SecretsError))
+            await self._postpone(sealed.submission, error, unknown)
         return None
 
-    def _report(self, outlet: Outlet, error: Exception) -> None:
+    def _report(self, breaker: str, error: Exception) -> None:
         """To the breaker: what the DGI says of one document, or that it is busy, is an answer all the same."""
         if isinstance(error, (Unreachable, NoUsableAnswer, SecretsError)) and not isinstance(error, Busy):
-            self._breakers.unanswered(outlet.id)
+            self._breakers.unanswered(breaker)
         else:
-            self._breakers.answered(outlet.id)
+            self._breakers.answered(breaker)
 
     async def _confirmed_at_once(self, sealed: Sealed) -> Entry | None:
         try:
@@ -171,37 +185,54 @@ class Settlement:
         that an earlier confirmation had its effect, and for a refusal that is not the DGI's own."""
         total, tax = Decimal(sealed.invoice.totals.total), Decimal(sealed.invoice.totals.tax)
         try:
-            elements = await sealed.device.confirm(sealed.number, uid, total, tax)
+            elements = await self._device(sealed).confirm(sealed.number, uid, total, tax)
         except Refused as refusal:
             if refusal.code == UID_UNKNOWN:
                 raise UnknownOutcome(f"the DGI no longer waits for {uid}") from refusal
             _believe_only_the_dgi(refusal)
-            await cancel_quietly(sealed.device, sealed.number, uid)
+            await cancel_quietly(self._device(sealed), sealed.number, uid)
             return await self._append(sealed, REJECTED, _rejected(sealed, uid, refusal.code, refusal.words))
         return await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
+
+    def _device(self, sealed: Sealed) -> Device:
+        """Raises Unreachable, SecretsError."""
+        return self._device_of(sealed.outlet, sealed.mcf)
 
     async def _resolve(self, sealed: Sealed) -> None:
         if sealed.submission.uid is None:
             await self._prepare_again(sealed)
             return
-        elements = await sealed.device.recall(sealed.number, sealed.uid)
+        device = self._device(sealed)
+        elements = await device.recall(sealed.number, sealed.uid)
         if elements is None:
-            if sealed.uid in (await sealed.device.status()).pending_uids:
+            if sealed.uid in (await device.status()).pending_uids:
                 await self._confirm(sealed, sealed.uid)
                 return
-            elements = await sealed.device.fate(sealed.number, sealed.uid)
+            elements = await device.fate(sealed.number, sealed.uid)
         if isinstance(elements, Elements):
             await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, elements))
         elif elements is Fate.NOT_FINALISED:
+            sealed.mcf = self._device_for_another_try(sealed)
             await self._prepare_again(sealed)
         else:
             raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
 
+    def _device_for_another_try(self, sealed: Sealed) -> str | None:
+        """The first device that answers, of the outlet's in their order. A credit note goes to the e-MCF first when its
+        MCF did not certify it: the MCF may be without the DGI, which has to verify it."""
+        devices = sealed.outlet.devices
+        if sealed.invoice.credit is not None and sealed.mcf is not None:
+            devices = (None, *(mcf for mcf in devices if mcf is not None))
+        for mcf in devices:
+            if self._breakers.state(breaker_of(sealed.outlet.id, mcf)) == "closed":
+                return mcf
+        return sealed.mcf if sealed.mcf in devices else devices[0]
+
     async def _prepare_again(self, sealed: Sealed) -> None:
-        """A new uid, for what was not prepared yet, or whose uid is not finalised by the DGI's word."""
+        """A new uid, for what was not prepared yet, or whose uid is not finalised by its device's word."""
         async with self._turns[sealed.outlet.id]:
             try:
-                pending = await sealed.device.prepare(Document(sealed.number, sealed.outlet.isf, sealed.invoice))
+                pending = await self._prepare(sealed)
             except Refused as refusal:
                 _believe_only_the_dgi(refusal)
                 await self._append(
@@ -209,14 +240,34 @@ class Settlement:
                 )
                 return
             async with self._pool.connection() as connection:
-                await submissions.prepared_again(connection, sealed.submission.id, pending.uid)
+                await submissions.prepared_again(connection, sealed.submission.id, pending.uid, sealed.mcf)
         found = differences(sealed.invoice, pending.totals)
         if found:
-            await cancel_quietly(sealed.device, sealed.number, pending.uid)
+            await cancel_quietly(self._device(sealed), sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
             await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words))
             return
         await self._confirm(sealed, pending.uid)
+
+    async def _prepare(self, sealed: Sealed) -> Pending:
+        """With the device that is to be asked, or the other one when nothing happened there; one that is busy is asked
+        again."""
+        document = Document(sealed.number, sealed.outlet.isf, sealed.invoice)
+        try:
+            return await self._device(sealed).prepare(document)
+        except (Unreachable, SecretsError, Refused) as error:
+            if isinstance(error, Busy) or (isinstance(error, Refused) and error.is_verdict):
+                raise
+            others = [mcf for mcf in sealed.outlet.devices if mcf != sealed.mcf]
+            other = next(
+                (mcf for mcf in others if self._breakers.may_ask(breaker_of(sealed.outlet.id, mcf))), sealed.mcf
+            )
+            if other == sealed.mcf:
+                raise
+            self._report(sealed.breaker, error)
+            _logger.info("%s is prepared on the outlet's other device: %s", sealed.number, error)
+            sealed.mcf = other
+        return await self._device(sealed).prepare(document)
 
     async def _append(self, sealed: Sealed, kind: str, payload: bytes) -> Entry:
         totals = sealed.invoice.totals
@@ -280,7 +331,8 @@ def _certified(sealed: Sealed, uid: str, elements: Elements) -> bytes:
 
 def _rejected(sealed: Sealed, uid: str | None, code: str, words: str) -> bytes:
     return canonical.encode(
-        _verdict_base(sealed, REJECTED, uid) | {"nim": sealed.outlet.nim, "error": {"code": code, "message": words}}
+        _verdict_base(sealed, REJECTED, uid)
+        | {"nim": sealed.outlet.nim_of(sealed.mcf), "error": {"code": code, "message": words}}
     )
 
 

@@ -18,7 +18,7 @@ The ledger itself moves a row to ``confirming``, ``queued`` and ``settled``, in 
 Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,9 @@ class StateConflict(Exception):
 
 @dataclass(frozen=True)
 class Submission:
+    """``mcf``: the NIM of the MCF that gave the uid, or was asked for it; None: the e-MCF. About the uid that device is
+    asked, and no other."""
+
     id: int
     outlet_id: str
     merchant_nif: str
@@ -62,14 +65,20 @@ class Submission:
     attempts: int
     created_at: datetime
     updated_at: datetime
+    mcf: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", State(self.state))
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether a device may hold something of it, or have certified it; else any device may be given it."""
+        return self.state != State.QUEUED
+
 
 _COLUMNS = (
     "id", "outlet_id", "merchant_nif", "document_id", "fiscal_number", "state", "uid", "attempts", "created_at",
-    "updated_at",
+    "updated_at", "mcf",
 )  # fmt: skip
 
 
@@ -77,24 +86,40 @@ def _columns(of: str = "") -> str:
     return ", ".join(f"{of}{name}" for name in _COLUMNS)
 
 
+RESTART = """
+WITH due AS (
+    UPDATE signer.submission SET next_attempt_at = now()
+     WHERE outlet_id = %(outlet)s AND state IN ('queued', 'confirming', 'unknown') RETURNING 1),
+event AS (
+    INSERT INTO signer.dgi_event (merchant_nif, outlet_id, kind, code, detail)
+    SELECT merchant_nif, id, 'sync.restarted', 'sync_restart',
+           jsonb_build_object('documents', (SELECT count(*) FROM due), 'by', %(by)s::text)
+      FROM signer.outlet WHERE id = %(outlet)s RETURNING detail)
+SELECT (detail ->> 'documents')::int FROM event
+"""
+"""What waits for the DGI is due now, and an event tells who said so. How many documents; no row without the outlet."""
 _SELECT = f"SELECT {_columns()} FROM signer.submission"
 
 
-async def reserve(connection: psycopg.AsyncConnection, head: Head, merchant_nif: str, document_id: UUID) -> Submission:
-    """Reserve the outlet's next number. Raises psycopg's UniqueViolation while another document of it is open."""
+async def reserve(
+    connection: psycopg.AsyncConnection, head: Head, merchant_nif: str, document_id: UUID, mcf: str | None
+) -> Submission:
+    """Reserve the outlet's next number, for the device that is to be asked. Raises psycopg's UniqueViolation while
+    another document of the outlet is open."""
     number = fiscal_number(head.outlet_id, head.epoch, head.sequence + 1)
     cursor = await connection.execute(
-        "INSERT INTO signer.submission (outlet_id, merchant_nif, document_id, fiscal_number, state) "
-        "VALUES (%s, %s, %s, %s, 'reserved') RETURNING id, created_at",
-        [head.outlet_id, merchant_nif, document_id, number],
+        "INSERT INTO signer.submission (outlet_id, merchant_nif, document_id, fiscal_number, mcf, state) "
+        "VALUES (%s, %s, %s, %s, %s, 'reserved') RETURNING id, created_at",
+        [head.outlet_id, merchant_nif, document_id, number, mcf],
     )
     row_id, now = await cursor.fetchone()
-    return Submission(row_id, head.outlet_id, merchant_nif, document_id, number, State.RESERVED, None, 0, now, now)
+    identity = (row_id, head.outlet_id, merchant_nif, document_id, number)
+    return Submission(*identity, State.RESERVED, None, 0, now, now, mcf)
 
 
 async def prepared(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
-    """Raises UidTaken."""
-    await _prepare(connection, submission_id, (State.RESERVED,), State.PREPARED, uid)
+    """A uid of the device that the number was reserved for. Raises UidTaken."""
+    await _move(connection, submission_id, (State.RESERVED,), State.PREPARED, uid=uid)
 
 
 async def given_up(
@@ -109,11 +134,11 @@ async def released(connection: psycopg.AsyncConnection, submission_id: int) -> N
     await _move(connection, submission_id, (State.CANCELLING,), State.RELEASED)
 
 
-async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
-    """A uid for a sealed document: its first, or another after the DGI said that the old one was not finalised.
-
-    Raises UidTaken."""
-    await _prepare(connection, submission_id, (State.QUEUED, State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid)
+async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str, mcf: str | None) -> None:
+    """A uid for a sealed document, and its device: the first, or another when the device of the old one said that it
+    was not finalised. Raises UidTaken."""
+    sources = (State.QUEUED, State.CONFIRMING, State.UNKNOWN)
+    await _move(connection, submission_id, sources, State.CONFIRMING, uid=uid, mcf=mcf)
 
 
 async def postponed(
@@ -148,18 +173,21 @@ async def due(
     shard: int,
     states: tuple[State, ...],
     per_outlet: int,
-    resting: Sequence[str] = (),
+    silent: Collection[str] = (),
+    resting: Collection[str] = (),
     limit: int = 200,
 ) -> list[Submission]:
     """What waits for its next attempt and may be tried again: the oldest of every outlet, then the second oldest, …
 
-    Of one shard's merchants: the others' chains are not this process's to continue. ``resting``: outlets to leave out.
+    Of one shard's merchants: the others' chains are not this process's to continue. ``silent``: outlets to leave out;
+    ``resting``: devices (breakers.py) whose own documents are left out.
     Costs one look into an index per outlet, however much waits, and a look at each that is older and was postponed.
     """
     waiting = (
         "SELECT *, row_number() OVER (ORDER BY id) AS rank FROM signer.submission "
         "WHERE outlet_id = o.id AND state NOT IN ('released', 'settled') AND state = ANY(%s) "
-        "AND next_attempt_at <= now() ORDER BY id LIMIT %s"
+        "AND next_attempt_at <= now() AND (state = 'queued' OR concat_ws('/', outlet_id, mcf) <> ALL(%s)) "
+        "ORDER BY id LIMIT %s"
     )
     query = (
         f"SELECT {_columns('s.')} FROM signer.outlet o JOIN signer.merchant ON nif = o.merchant_nif "
@@ -167,8 +195,14 @@ async def due(
         "ORDER BY s.rank, s.id LIMIT %s"
     )
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
-        await cursor.execute(query, [list(states), per_outlet, shard, list(resting), limit])
+        await cursor.execute(query, [list(states), list(resting), per_outlet, shard, list(silent), limit])
         return await cursor.fetchall()
+
+
+async def restarted(connection: psycopg.AsyncConnection, outlet_id: str, by: str) -> int:
+    """Make every sealed document of an outlet that waits for the DGI due now: how many those are (SFE §1.6.2)."""
+    row = await (await connection.execute(RESTART, {"outlet": outlet_id, "by": by})).fetchone()
+    return row[0] if row else 0
 
 
 async def counts(connection: psycopg.AsyncConnection, outlet_id: str) -> dict[str, int]:
@@ -187,15 +221,6 @@ async def _select(connection: psycopg.AsyncConnection, where: str, parameters: l
         return await cursor.fetchall()
 
 
-async def _prepare(
-    connection: psycopg.AsyncConnection, submission_id: int, sources: tuple[State, ...], target: State, uid: str
-) -> None:
-    try:
-        await _move(connection, submission_id, sources, target, uid=uid)
-    except psycopg.errors.UniqueViolation as error:
-        raise UidTaken(f"the DGI gave {uid}, which belongs to another document") from error
-
-
 async def _move(
     connection: psycopg.AsyncConnection,
     submission_id: int,
@@ -203,11 +228,21 @@ async def _move(
     target: State,
     uid: str | None = None,
     reason: str | None = None,
+    **device: str | None,
 ) -> None:
-    cursor = await connection.execute(
-        "UPDATE signer.submission SET state = %s, uid = COALESCE(%s, uid), reason = COALESCE(%s, reason), "
-        "updated_at = now(), next_attempt_at = now() WHERE id = %s AND state = ANY(%s)",
-        [target, uid, reason, submission_id, list(sources)],
+    """``device``: ``mcf`` when it becomes another. Raises UidTaken, StateConflict."""
+    mcf = ", mcf = %(mcf)s" if device else ""
+    statement = (
+        f"UPDATE signer.submission SET state = %(target)s, uid = COALESCE(%(uid)s, uid){mcf}, "
+        "reason = COALESCE(%(reason)s, reason), updated_at = now(), next_attempt_at = now() "
+        "WHERE id = %(id)s AND state = ANY(%(sources)s)"
     )
+    values = {"target": target, "uid": uid, "reason": reason, "id": submission_id, "sources": list(sources), **device}
+    try:
+        cursor = await connection.execute(statement, values)
+    except psycopg.errors.UniqueViolation as error:
+        if uid is None:
+            raise
+        raise UidTaken(f"the DGI gave {uid}, which belongs to another document") from error
     if cursor.rowcount != 1:
         raise StateConflict(f"submission {submission_id} is not in {' or '.join(sources)}")

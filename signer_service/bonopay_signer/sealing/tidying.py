@@ -24,18 +24,20 @@ class Tidying:
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
 
-    async def tidy(self, outlet: Outlet, device: Device) -> None:
-        """Give up interrupted attempts and cancel what the DGI still holds of them. Raises DeviceError.
+    async def tidy(self, outlet: Outlet, mcf: str | None, device: Device) -> None:
+        """Give up interrupted attempts and cancel what this device still holds of them. Raises DeviceError.
 
         A reserved or prepared row was never sealed: sealing moves the row in the same commit. What cannot be cancelled
-        stops blocking when it has expired at the DGI.
+        stops blocking when it has expired at the DGI. What another device holds does not block this one: nothing of it
+        is ever confirmed.
         """
         async with self._pool.connection() as connection:
             for row in await submissions.of_outlet(connection, outlet.id, _OPEN):
                 with suppress(StateConflict):  # its commit came through after all
                     await submissions.given_up(connection, row.id, "interrupted before the seal", True, row.uid)
-            rows = await submissions.of_outlet(connection, outlet.id, (State.CANCELLING,))
+            left = await submissions.of_outlet(connection, outlet.id, (State.CANCELLING,))
             sealed = await submissions.of_outlet(connection, outlet.id, (State.CONFIRMING, State.UNKNOWN))
+        rows = [row for row in left if row.mcf == mcf]
         if rows:
             await self._cancel(device, rows, {row.uid for row in sealed if row.uid})
 

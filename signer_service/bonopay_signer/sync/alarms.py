@@ -11,6 +11,7 @@ token_expired         critical                it has ended
 token_unreadable      critical                the signer cannot decrypt it
 dgi_silent            notice … critical       no answer for 15 minutes, 24 h, 7 days, although it was asked
 reference_differs     warning                 the DGI's tables are not the fiscal core's
+mcf_silent            warning                 the MCF last reached the DGI more than 7 days ago (SFE §1.6.1)
 ====================  ======================  =======================================================================
 """
 
@@ -32,6 +33,7 @@ Code = Literal[
     "token_unreadable",
     "dgi_silent",
     "reference_differs",
+    "mcf_silent",
 ]
 Level = Literal["notice", "warning", "critical", "overdue"]
 CODES: tuple[Code, ...] = get_args(Code)
@@ -52,6 +54,9 @@ _SILENCE_STEPS: _Steps = (
     (timedelta(hours=24), "warning"),
     (timedelta(minutes=15), "notice"),
 )
+MCF_SILENCE = timedelta(days=7)
+REMINDED: frozenset[Code] = frozenset({"mcf_silent"})
+"""Told again on every further day (sync/watch.py)."""
 _NEAR_LIMIT = 8
 _HOUR = timedelta(hours=1)
 
@@ -71,6 +76,7 @@ def alarms_of(facts: Facts, now: datetime) -> list[Alarm]:
     found = [*_regularisation(facts, now)]
     if not facts.row.is_closed:
         found += [*_pending(facts), *_rejected(facts), *_token(facts, now), *_silence(facts, now), *_tables(facts)]
+        found += [*_mcf(facts, now)]
     return found
 
 
@@ -118,6 +124,17 @@ def _silence(facts: Facts, now: datetime) -> Iterator[Alarm]:
 def _tables(facts: Facts) -> Iterator[Alarm]:
     if facts.tables.differences:
         yield _alarm("reference_differs", "warning", facts.tables.since, number=facts.tables.differences)
+
+
+def _mcf(facts: Facts, now: datetime) -> Iterator[Alarm]:
+    """An MCF that never told of a contact is counted from its registration."""
+    row = facts.row
+    last = row.mcf_last_contact or row.mcf_since
+    if row.mcf_nim is not None and last is not None and last + MCF_SILENCE < now:
+        backlog = 0 if row.mcf_backlog is None else row.mcf_backlog
+        yield _alarm(
+            "mcf_silent", "warning", last + MCF_SILENCE, nim=row.mcf_nim, day=f"{last:%Y-%m-%d}", backlog=backlog
+        )
 
 
 def _reached(steps: _Steps, begin: datetime | None, now: datetime) -> tuple[Level, datetime] | None:

@@ -21,13 +21,15 @@ SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_t
        o.revoked_at IS NOT NULL AS is_closed, COALESCE(open.counts, '{{}}') AS counts,
        COALESCE(open.uids, 0)::int AS pending_uids, oldest.fiscal_number AS oldest_number,
        oldest.created_at AS oldest_at, COALESCE(rejected.number, 0) AS rejected, rejected.since AS rejected_since,
-       answered.recorded_at AS answered_at, failed.recorded_at AS silent_since
+       answered.recorded_at AS answered_at, failed.recorded_at AS silent_since,
+       mcf.nim AS mcf_nim, mcf.role AS mcf_role, mcf.created_at AS mcf_since, told.answered_at AS mcf_answered_at,
+       told.silent_since AS mcf_silent_since, told.backlog AS mcf_backlog, told.last_contact AS mcf_last_contact, o.nim
   FROM signer.outlet o
   JOIN signer.merchant m ON m.nif = o.merchant_nif
   LEFT JOIN LATERAL (
        SELECT jsonb_object_agg(state, number) AS counts, sum(uids) AS uids
          FROM (SELECT state, count(*) AS number,
-                      count(uid) FILTER (WHERE updated_at > now() - interval '2 minutes') AS uids
+                      count(uid) FILTER (WHERE mcf IS NULL AND updated_at > now() - interval '2 minutes') AS uids
                  FROM signer.submission
                 WHERE outlet_id = o.id AND state NOT IN ('released', 'settled') GROUP BY state) AS of_state) AS open
        ON true
@@ -47,15 +49,21 @@ SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_t
         ORDER BY id DESC LIMIT 1) AS answered ON true
   LEFT JOIN LATERAL (
        SELECT recorded_at FROM signer.dgi_exchange
-        WHERE outlet_id = o.id AND direction = 'answer' AND id > COALESCE(answered.id, 0)
+        WHERE outlet_id = o.id AND direction = 'answer' AND method IS DISTINCT FROM 'MCF'
+          AND id > COALESCE(answered.id, 0)
           AND (http_status IS NULL OR http_status >= 500 OR http_status IN (401, 403))
         ORDER BY id LIMIT 1) AS failed ON true
+  LEFT JOIN signer.mcf ON mcf.outlet_id = o.id AND mcf.role <> 'removed'
+  LEFT JOIN signer.mcf_state AS told ON told.outlet_id = o.id AND told.nim = mcf.nim
 """
 
 
 @dataclass(frozen=True)
 class OutletRow:
-    """As read. ``counts``: documents under way by state; ``pending_uids``: those that the DGI may hold by now."""
+    """As read. ``counts``: documents under way by state; ``pending_uids``: those that the e-MCF may hold by now.
+
+    ``answered_at`` and ``silent_since``: of the e-MCF; what begins with ``mcf_``: of the outlet's MCF, if it has one.
+    """
 
     outlet_id: str
     merchant_nif: str
@@ -71,6 +79,14 @@ class OutletRow:
     rejected_since: datetime | None
     answered_at: datetime | None
     silent_since: datetime | None
+    nim: str = ""
+    mcf_nim: str | None = None
+    mcf_role: str | None = None
+    mcf_since: datetime | None = None
+    mcf_answered_at: datetime | None = None
+    mcf_silent_since: datetime | None = None
+    mcf_backlog: int | None = None
+    mcf_last_contact: datetime | None = None
 
     def __repr__(self) -> str:
         return f"OutletRow({self.outlet_id!r})"

@@ -1,4 +1,5 @@
-"""``GET /api/v1/sync/status``: how each outlet stands with the DGI, and what has to be done."""
+"""``GET /api/v1/sync/status``: how each outlet stands with the DGI, and what has to be done; and the operations of this
+capability."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,10 +15,12 @@ from bonopay_signer.api.operations import OUTLET_ID, Answer, Operation
 from bonopay_signer.api.pages import Page
 from bonopay_signer.api.service import Service
 from bonopay_signer.reference.told import fiscal_today
-from bonopay_signer.sync import facts
+from bonopay_signer.sealing.breakers import Breakers, breaker_of
+from bonopay_signer.sync import facts, restart
 from bonopay_signer.sync.alarms import PENDING_LIMIT, REGULARISATION, Alarm, alarms_of
-from bonopay_signer.sync.facts import REJECTED_DAYS, Facts
+from bonopay_signer.sync.facts import REJECTED_DAYS, Facts, OutletRow
 from bonopay_signer.tenants.apikeys import ApiKey
+from bonopay_signer.tenants.rows import MAIN
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 100, 500
 _OUTLETS = """
@@ -55,6 +58,21 @@ class Contact(Struct, frozen=True):
     silent_since: datetime | None
 
 
+class DeviceState(Struct, frozen=True):
+    """``in_use``: the next document is given to it. ``backlog``: documents in an MCF that the DGI has not got yet;
+    ``last_dgi_contact``: of an MCF; both null for an e-MCF, and while an MCF has not told them."""
+
+    kind: Literal["emcf", "mcf"]
+    role: Literal["main", "spare"]
+    nim: str | None
+    in_use: bool
+    breaker: Literal["closed", "open", "half_open"]
+    answered_at: datetime | None
+    silent_since: datetime | None
+    backlog: int | None
+    last_dgi_contact: datetime | None
+
+
 class SyncStatus(Struct, frozen=True):
     """``counts``: documents under way by their state; ``token_expires_at``: null when the token does not say."""
 
@@ -67,6 +85,7 @@ class SyncStatus(Struct, frozen=True):
     rejected: Rejected
     token_expires_at: datetime | None
     contact: Contact
+    devices: list[DeviceState]
     alarms: list[Alarm]
 
 
@@ -88,7 +107,7 @@ async def read_sync_status(request: Request) -> Response:
     async with service.tenants.connection(key.merchant_nif) as connection:
         ids, following = page.cut(await _outlet_ids(connection, key, outlet_id, page), lambda row: [row])
         found = await facts.of_outlets(connection, service.box, ids, fiscal_today(now))
-    return json_response(SyncPage(now, [_status(outlet, now) for outlet in found], following))
+    return json_response(SyncPage(now, [_status(outlet, now, service.breakers) for outlet in found], following))
 
 
 async def _outlet_ids(connection: psycopg.AsyncConnection, key: ApiKey, outlet_id: str | None, page: Page) -> list[str]:
@@ -98,7 +117,7 @@ async def _outlet_ids(connection: psycopg.AsyncConnection, key: ApiKey, outlet_i
     return [row[0] for row in await (await connection.execute(_OUTLETS, values)).fetchall()]
 
 
-def _status(outlet: Facts, now: datetime) -> SyncStatus:
+def _status(outlet: Facts, now: datetime, breakers: Breakers) -> SyncStatus:
     row = outlet.row
     oldest = None
     if row.oldest_number is not None and row.oldest_at is not None:
@@ -114,8 +133,28 @@ def _status(outlet: Facts, now: datetime) -> SyncStatus:
         rejected=Rejected(row.rejected, REJECTED_DAYS),
         token_expires_at=outlet.token.expires_at,
         contact=Contact(row.answered_at, row.silent_since),
+        devices=_devices(row, breakers),
         alarms=alarms_of(outlet, now),
     )
+
+
+def _devices(row: OutletRow, breakers: Breakers) -> list[DeviceState]:
+    """The main device first."""
+    names: list[str | None] = [None]
+    if row.mcf_nim is not None:
+        names.insert(0 if row.mcf_role == MAIN else 1, row.mcf_nim)
+    states = [breakers.state(breaker_of(row.outlet_id, mcf)) for mcf in names]
+    used = next((rank for rank, state in enumerate(states) if state != "open"), 0)
+    found = []
+    for rank, (mcf, state) in enumerate(zip(names, states, strict=True)):
+        role: Literal["main", "spare"] = "spare" if rank else "main"
+        if mcf is None:
+            told = (row.answered_at, row.silent_since, None, None)
+            found.append(DeviceState("emcf", role, row.nim, rank == used, state, *told))
+        else:
+            told = (row.mcf_answered_at, row.mcf_silent_since, row.mcf_backlog, row.mcf_last_contact)
+            found.append(DeviceState("mcf", role, mcf, rank == used, state, *told))
+    return found
 
 
 _FORMS = (
@@ -137,4 +176,5 @@ OPERATIONS = (
         tuple(form.parameter for form in _FORMS),
         secured=True,
     ),
+    *restart.OPERATIONS,
 )

@@ -1,4 +1,5 @@
-"""The background task that notices alarms: an event and a line of the log when one begins, changes its level or ends.
+"""The background task that notices alarms: an event and a line of the log when one begins, changes its level or ends,
+and for some of them on each further day that they last.
 
 Events are rows of ``signer.dgi_event``, not lines of the log alone: so a restart neither repeats nor forgets one, and
 what was alarmed when can be shown to an inspector.
@@ -7,7 +8,8 @@ what was alarmed when can be shown to an inspector.
 import asyncio
 import logging
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -16,12 +18,12 @@ from bonopay_signer import metrics
 from bonopay_signer.reference.store import add_event
 from bonopay_signer.reference.told import fiscal_today
 from bonopay_signer.sync import facts
-from bonopay_signer.sync.alarms import CODES, LEVELS, Alarm, alarms_of
+from bonopay_signer.sync.alarms import CODES, LEVELS, REMINDED, Alarm, alarms_of
 from bonopay_signer.tenants.secrets import SecretBox
 
 _logger = logging.getLogger(__name__)
 _OPEN = """
-SELECT e.outlet_id, e.code, e.level FROM signer.outlet o JOIN signer.merchant m ON m.nif = o.merchant_nif
+SELECT e.outlet_id, e.code, e.level, e.at FROM signer.outlet o JOIN signer.merchant m ON m.nif = o.merchant_nif
   CROSS JOIN unnest(%s::text[]) AS known (code)
   CROSS JOIN LATERAL (
        SELECT * FROM signer.dgi_event
@@ -29,6 +31,11 @@ SELECT e.outlet_id, e.code, e.level FROM signer.outlet o JOIN signer.merchant m 
  WHERE m.shard = %s AND e.kind <> 'alarm.ended'
 """
 _Key = tuple[str, str]
+
+
+class _Told(NamedTuple):
+    level: str
+    at: datetime
 
 
 class AlarmWatch:
@@ -60,27 +67,29 @@ class AlarmWatch:
             standing = {
                 (outlet.row.outlet_id, alarm.code): alarm for outlet in found for alarm in alarms_of(outlet, now)
             }
-            news = _news(told, standing)
+            news = _news(told, standing, fiscal_today(now))
             for kind, key, alarm in news:
                 await _write(connection, merchants[key[0]], kind, key, alarm)
         for kind, (outlet_id, code), alarm in news:
             _log(kind, outlet_id, code, alarm)
         _measure(standing)
 
-    async def _told(self, connection: psycopg.AsyncConnection) -> dict[_Key, str]:
-        """The level of each alarm that began and has not ended, by the events."""
+    async def _told(self, connection: psycopg.AsyncConnection) -> dict[_Key, _Told]:
+        """The level of each alarm that began and has not ended, and when it was last told, by the events."""
         cursor = await connection.execute(_OPEN, [list(CODES), self._shard])
-        return {(outlet_id, code): level for outlet_id, code, level in await cursor.fetchall()}
+        return {(outlet_id, code): _Told(level, at) for outlet_id, code, level, at in await cursor.fetchall()}
 
 
-def _news(told: dict[_Key, str], standing: dict[_Key, Alarm]) -> list[tuple[str, _Key, Alarm | None]]:
+def _news(told: dict[_Key, _Told], standing: dict[_Key, Alarm], today: date) -> list[tuple[str, _Key, Alarm | None]]:
     """(kind of event, outlet and code, the alarm or None for one that ended)."""
     news: list[tuple[str, _Key, Alarm | None]] = []
     for key, alarm in standing.items():
         if key not in told:
             news.append(("alarm.began", key, alarm))
-        elif told[key] != alarm.level:
+        elif told[key].level != alarm.level:
             news.append(("alarm.changed", key, alarm))
+        elif alarm.code in REMINDED and fiscal_today(told[key].at) < today:
+            news.append(("alarm.reminded", key, alarm))
     return news + [("alarm.ended", key, None) for key in told.keys() - standing.keys()]
 
 

@@ -94,6 +94,16 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "Read GET /api/v1/reference and install the version of the service that has these tables.",
         ),
     ),
+    "mcf_silent": (
+        Words(
+            "Le MCF {nim} n'a pas joint la DGI depuis le {day} ; factures qu'il ne lui a pas transmises : {backlog}.",
+            "The MCF {nim} has not reached the DGI since {day}; invoices that it has not sent to it: {backlog}.",
+        ),
+        Words(
+            "Vérifier le réseau du MCF (carte SIM, câble), puis relancer l'envoi : bonopay-signer outlet restart-sync.",
+            "Check the MCF's network (SIM card, cable), then restart the sending: bonopay-signer outlet restart-sync.",
+        ),
+    ),
 }
 
 

@@ -59,6 +59,15 @@ class Access:
             raise Problem("not_found")
         return outlet
 
+    async def outlet_to_send(self, key: ApiKey, outlet_id: str) -> Outlet:
+        """An outlet whose sending the key may start again. Raises Problem ``not_found``, ``forbidden`` for a key that
+        only reads there, ``rate_limited``."""
+        outlet = await self.outlet_to_see(key, outlet_id)
+        if not key.covers(outlet.merchant_nif, outlet.id, apikeys.SEAL):
+            raise Problem("forbidden")
+        self._limits.take_of_outlet(outlet.id)
+        return outlet
+
 
 def objection(outlet: Outlet, invoice: Invoice) -> str | None:
     """Why a document is not sealed at its outlet any more, or not yet. What was sealed is answered all the same."""

@@ -36,7 +36,8 @@ WITH written AS (
       FROM (SELECT number, convert_from(record, 'UTF8')::jsonb AS action FROM signer.action_log) AS log
      CROSS JOIN LATERAL (SELECT action ->> 'subject' AS subject) AS of
      CROSS JOIN LATERAL jsonb_each(action -> 'after')
-     WHERE split_part(subject, ' ', 1) IN ('merchant', 'outlet', 'api_key', 'terminal', 'operator', 'currency_rate')
+     WHERE split_part(subject, ' ', 1) IN ('merchant', 'outlet', 'api_key', 'terminal', 'operator', 'currency_rate',
+                                           'mcf')
      ORDER BY subject, key, number DESC),
 present AS (
     SELECT 'merchant ' || nif AS subject, to_jsonb(t) AS row FROM signer.merchant AS t
@@ -44,7 +45,8 @@ present AS (
     UNION ALL SELECT 'api_key ' || prefix, to_jsonb(t) FROM signer.api_key AS t
     UNION ALL SELECT concat('terminal ', outlet_id, '/', id, '/', number), to_jsonb(t) FROM signer.terminal AS t
     UNION ALL SELECT concat('operator ', merchant_nif, '/', id, '/', number), to_jsonb(t) FROM signer.operator AS t
-    UNION ALL SELECT concat('currency_rate ', currency, '/', valid_on), to_jsonb(t) FROM signer.currency_rate AS t),
+    UNION ALL SELECT concat('currency_rate ', currency, '/', valid_on), to_jsonb(t) FROM signer.currency_rate AS t
+    UNION ALL SELECT concat('mcf ', outlet_id, '/', nim), to_jsonb(t) FROM signer.mcf AS t),
 held AS (SELECT subject, signer.registry_members(row) AS members FROM present)
 SELECT COALESCE(held.subject, written.subject),
        CASE WHEN written.subject IS NULL THEN 'the log does not know it'

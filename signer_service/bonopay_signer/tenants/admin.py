@@ -146,6 +146,90 @@ def set_dgi_token(connection: psycopg.Connection, outlet_id: str, token: str, bo
     change(connection, OUTLET, [outlet_id], {"dgi_token": box.encrypt(outlet_id, token)})
 
 
+# --- the MCF of an outlet
+
+
+@dataclass(frozen=True)
+class NewMcf:
+    """A physical MCF and its port (SFE §1.23)."""
+
+    nim: str
+    port: str
+    baud_rate: int = 115200
+    data_bits: int = 8
+    parity: str = "none"
+    stop_bits: int = 1
+
+
+def set_mcf(connection: psycopg.Connection, outlet_id: str, mcf: NewMcf, is_main: bool) -> str | None:
+    """The outlet's MCF is this one, at this port. The NIM of the one that it takes the place of, if there is one.
+
+    Raises LookupError for an unknown outlet, AlreadyExists for a NIM or a port that another device has.
+    """
+    outlet = connection.execute("SELECT merchant_nif, nim FROM signer.outlet WHERE id = %s", [outlet_id]).fetchone()
+    if outlet is None:
+        raise LookupError(f"no outlet {outlet_id}")
+    if outlet[1] == mcf.nim:
+        raise AlreadyExists(f"--nim: {mcf.nim} is the e-MCF of {outlet_id}; give the number on the MCF itself")
+    _refuse_taken(connection, outlet_id, mcf)
+    before = connection.execute(
+        "UPDATE signer.mcf SET role = 'removed' WHERE outlet_id = %s AND role <> 'removed' AND nim <> %s RETURNING nim",
+        [outlet_id, mcf.nim],
+    ).fetchone()
+    members = {**vars(mcf), "role": "main" if is_main else "spare"}
+    changes = sql.SQL(", ").join(
+        sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in members if name != "nim"
+    )
+    statement = sql.SQL(
+        "INSERT INTO signer.mcf (outlet_id, merchant_nif, {}) VALUES (%s, %s, {}) "
+        "ON CONFLICT (outlet_id, nim) DO UPDATE SET {}"
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, members)), sql.SQL(", ").join(sql.Placeholder() * len(members)), changes
+    )
+    connection.execute(statement, [outlet_id, outlet[0], *members.values()])
+    return before[0] if before else None
+
+
+def _refuse_taken(connection: psycopg.Connection, outlet_id: str, mcf: NewMcf) -> None:
+    """An MCF stands at one outlet, and a port of a machine, that is of a shard, has one MCF."""
+    other = connection.execute(
+        "SELECT d.outlet_id, d.nim = %(nim)s FROM signer.mcf d JOIN signer.merchant m ON m.nif = d.merchant_nif "
+        "  JOIN signer.outlet o ON o.id = %(outlet)s JOIN signer.merchant ours ON ours.nif = o.merchant_nif "
+        " WHERE d.role <> 'removed' AND d.outlet_id <> o.id "
+        "   AND (d.nim = %(nim)s OR d.port = %(port)s AND m.shard = ours.shard) ORDER BY 2 DESC LIMIT 1",
+        {"nim": mcf.nim, "port": mcf.port, "outlet": outlet_id},
+    ).fetchone()
+    if other is not None:
+        what = f"--nim: the MCF {mcf.nim}" if other[1] else f"--port: {mcf.port}"
+        way_out = f"bonopay-signer outlet remove-mcf {other[0]}"
+        raise AlreadyExists(f"{what} belongs to outlet {other[0]}; one port, one MCF, one outlet. First: {way_out}")
+
+
+def remove_mcf(connection: psycopg.Connection, outlet_id: str) -> tuple[str, int]:
+    """(NIM of the MCF that the outlet no longer has, how many documents wait for its word). Raises LookupError."""
+    row = connection.execute(
+        "UPDATE signer.mcf SET role = 'removed' WHERE outlet_id = %s AND role <> 'removed' RETURNING nim", [outlet_id]
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"outlet {outlet_id} has no MCF")
+    waiting = connection.execute(
+        "SELECT count(*) FROM signer.submission "
+        "WHERE outlet_id = %s AND mcf = %s AND state IN ('confirming', 'unknown')",
+        [outlet_id, row[0]],
+    ).fetchone()
+    return row[0], waiting[0] if waiting else 0
+
+
+def set_main_device(connection: psycopg.Connection, outlet_id: str, kind: str) -> None:
+    """Which of an outlet's two devices is asked first, ``mcf`` or ``emcf``. Raises LookupError without an MCF."""
+    done = connection.execute(
+        "UPDATE signer.mcf SET role = %s WHERE outlet_id = %s AND role <> 'removed'",
+        ["main" if kind == "mcf" else "spare", outlet_id],
+    )
+    if done.rowcount != 1:
+        raise LookupError(f"outlet {outlet_id} has no MCF; run: bonopay-signer outlet set-mcf {outlet_id}")
+
+
 # --- terminals, users, rates
 
 

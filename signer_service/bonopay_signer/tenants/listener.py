@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 class RegistryListener:
     """Calls ``changed`` with what a notification names (``api_key <prefix>``, ``outlet <id>``, ``merchant <nif>``,
-    ``currency_rate <currency>``), and with "" when anything may have changed."""
+    ``currency_rate <currency>``, ``restart <outlet id>``), and with "" when anything may have changed."""
 
     def __init__(self, dsn: str, changed: Callable[[str], None]) -> None:
         self._dsn = dsn

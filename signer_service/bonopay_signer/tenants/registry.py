@@ -63,10 +63,16 @@ class Held(Generic[K, V]):
 
 
 class Registry:
-    """``start`` before the first question. Raises what the pool raises when the database is asked and is away."""
+    """``start`` before the first question. Raises what the pool raises when the database is asked and is away.
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool) -> None:
+    ``restart`` is called with the outlet whose sending an operator starts again: no change, but heard the same way.
+    """
+
+    def __init__(
+        self, dsn: str, pool: AsyncConnectionPool, restart: Callable[[str], None] = lambda _outlet_id: None
+    ) -> None:
         self._pool = pool
+        self._restart = restart
         self._listener = RegistryListener(dsn, self.changed)
         self._keys: Held[str, ApiKey] = Held(_HELD)
         self._outlets: Held[str, Outlet] = Held(_HELD)
@@ -114,9 +120,12 @@ class Registry:
 
     def changed(self, what: str) -> None:
         """Forget what a notification names (tenants/listener.py); everything, when that is not understood."""
+        kind, _, key = what.partition(" ")
+        if kind == "restart":
+            self._restart(key)
+            return
         self._changes += 1
         self._unknown.clear()
-        kind, _, key = what.partition(" ")
         if kind == "api_key":
             self._keys.drop(key)
         elif kind == "outlet":

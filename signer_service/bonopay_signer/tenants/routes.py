@@ -11,9 +11,10 @@ from bonopay_signer.api.bodies import json_response
 from bonopay_signer.api.operations import OUTLET_ID, Answer, Operation, in_path
 from bonopay_signer.api.pages import Page
 from bonopay_signer.api.service import Service
-from bonopay_signer.dgi.device import Device, DeviceError
+from bonopay_signer.dgi.device import DeviceError
 from bonopay_signer.ledger import reader
 from bonopay_signer.sealing import submissions
+from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.tenants.rows import Outlet, outlets_after
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 100, 500
@@ -36,6 +37,25 @@ class HeadPosition(Struct, frozen=True):
     entry_hash: str
 
 
+class Port(Struct, frozen=True):
+    """A serial port's settings (SFE §1.23); ``baud_rate`` in bits a second."""
+
+    path: str
+    baud_rate: int
+    data_bits: Literal[7, 8]
+    parity: Literal["none", "even", "odd"]
+    stop_bits: Literal[1, 2]
+
+
+class DeviceView(Struct, frozen=True):
+    """A device of the outlet; ``port``: of an MCF, null for an e-MCF."""
+
+    kind: Literal["emcf", "mcf"]
+    role: Literal["main", "spare"]
+    nim: str
+    port: Port | None
+
+
 class OutletView(Struct, frozen=True):
     outlet_id: str
     name: str
@@ -44,6 +64,7 @@ class OutletView(Struct, frozen=True):
     nif: str
     isf: str
     nim: str
+    devices: list[DeviceView]
     dgi: DgiState
     head: HeadPosition
 
@@ -100,22 +121,39 @@ async def read_outlet(request: Request) -> Response:
         nif=outlet.merchant_nif,
         isf=outlet.isf,
         nim=outlet.nim,
-        dgi=await _dgi_state(service.device_of(outlet), outlet, waiting),
+        devices=_devices(outlet),
+        dgi=await _dgi_state(service.device_of, outlet, waiting),
         head=HeadPosition(head.epoch, head.index, head.entry_hash.hex()),
     )
     return json_response(view)
 
 
-async def _dgi_state(device: Device, outlet: Outlet, counts: dict[str, int]) -> DgiState:
-    mode, nim, nif = outlet.dgi_mode, outlet.nim, outlet.merchant_nif
+def _devices(outlet: Outlet) -> list[DeviceView]:
+    """The main device first."""
+    views = []
+    for rank, nim in enumerate(outlet.devices):
+        role: Literal["main", "spare"] = "spare" if rank else "main"
+        if nim is None:
+            views.append(DeviceView("emcf", role, outlet.nim, None))
+        else:
+            mcf = outlet.mcf(nim)
+            views.append(DeviceView("mcf", role, nim, Port(*mcf[2:])))
+    return views
+
+
+async def _dgi_state(device_of: DeviceOf, outlet: Outlet, counts: dict[str, int]) -> DgiState:
+    """Of the main device."""
+    mode, nif, main = outlet.dgi_mode, outlet.merchant_nif, outlet.devices[0]
+    nim = outlet.nim_of(main)
     waiting, unknown = counts.get("queued", 0) + counts.get("confirming", 0), counts.get("unknown", 0)
     try:
-        status = await device.status()
+        status = await device_of(outlet, main).status()
     except DeviceError as error:
         return DgiState(mode, "unreachable", str(error), None, waiting, unknown)
     detail = None
     if (status.nim and status.nim != nim) or (status.nif and status.nif != nif):
-        detail = f"the token belongs to NIM {status.nim} of NIF {status.nif}"
+        belongs = "the token belongs to" if main is None else "at the port is"
+        detail = f"{belongs} NIM {status.nim} of NIF {status.nif}"
     ready = status.operational and detail is None
     state: Literal["ready", "not_operational"] = "ready" if ready else "not_operational"
     return DgiState(mode, state, detail, status.token_valid_until, waiting, unknown)

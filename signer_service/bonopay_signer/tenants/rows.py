@@ -14,10 +14,14 @@ from bonopay_signer.tenants.apikeys import ApiKey
 
 INLINE, DEFERRED = "inline", "deferred"
 ANY, REGISTERED = "any", "registered"
+MAIN, SPARE, REMOVED = "main", "spare", "removed"
 _OUTLET_ID = re.compile(r"[A-Z0-9]{3,12}")
 _OUTLETS = """
 SELECT o.id, o.merchant_nif, m.name AS merchant_name, o.name, o.address, o.nim, o.isf, o.dgi_mode, o.dgi_url,
        o.dgi_token, o.revoked_at, o.terminal_policy, o.user_policy,
+       (SELECT COALESCE(jsonb_agg(jsonb_build_array(nim, role, port, baud_rate, data_bits, parity, stop_bits)
+                                  ORDER BY nim), '[]')
+          FROM signer.mcf WHERE outlet_id = o.id) AS mcfs,
        (SELECT COALESCE(jsonb_object_agg(t.id, t.current), '{}')
           FROM (SELECT id, bool_or(revoked_at IS NULL) AS current
                   FROM signer.terminal WHERE outlet_id = o.id GROUP BY id) AS t) AS terminals,
@@ -35,6 +39,18 @@ SELECT k.prefix, k.merchant_nif, k.secret_hash, k.outlets, k.operations, k.expir
 _RATE = "SELECT rate FROM signer.currency_rate WHERE currency = %s AND valid_on <= %s ORDER BY valid_on DESC LIMIT 1"
 
 
+class Mcf(NamedTuple):
+    """A physical MCF and the settings of its port (SFE §1.23); ``role``: ``main``, ``spare`` or ``removed``."""
+
+    nim: str
+    role: str
+    port: str
+    baud_rate: int = 115200
+    data_bits: int = 8
+    parity: str = "none"
+    stop_bits: int = 1
+
+
 class User(NamedTuple):
     """A user of record; ``revoked_at`` in seconds since 1970."""
 
@@ -45,8 +61,9 @@ class User(NamedTuple):
 
 @dataclass(frozen=True)
 class Outlet:
-    """A point of sale, its e-MCF, and who may sell there; ``dgi_token`` is ciphertext.
+    """A point of sale, its e-MCF and its MCFs, and who may sell there; ``dgi_token`` is ciphertext.
 
+    A device is named by its MCF's NIM, and None is the e-MCF. ``mcfs``: those that were removed too.
     ``terminals``: whether a terminal that was ever registered still is. ``users``: a row for each time somebody was.
     """
 
@@ -65,12 +82,30 @@ class Outlet:
     user_policy: str = ANY
     terminals: Mapping[str, bool] = field(default_factory=dict)
     users: Sequence[User] = ()
+    mcfs: Sequence[Mcf] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", tuple(User(*user) for user in self.users))
+        object.__setattr__(self, "mcfs", tuple(Mcf(*mcf) for mcf in self.mcfs))
 
     def __repr__(self) -> str:
         return f"Outlet({self.id!r})"
+
+    @property
+    def devices(self) -> tuple[str | None, ...]:
+        """The main device, and the spare one where there is one."""
+        mcf = next((mcf for mcf in self.mcfs if mcf.role != REMOVED), None)
+        return (None,) if mcf is None else (mcf.nim, None) if mcf.role == MAIN else (None, mcf.nim)
+
+    def mcf(self, nim: str) -> Mcf:
+        """Raises LookupError."""
+        for mcf in self.mcfs:
+            if mcf.nim == nim:
+                return mcf
+        raise LookupError(f"outlet {self.id} never had an MCF {nim}")
+
+    def nim_of(self, device: str | None) -> str:
+        return self.nim if device is None else device
 
     def admits_terminal(self, terminal_id: str | None) -> bool:
         """Whether the outlet sells at this terminal now: not at one that was revoked, nor at an unregistered one where
@@ -118,6 +153,16 @@ async def outlets_after(
     async with connection.cursor(row_factory=class_row(Outlet)) as cursor:
         await cursor.execute(query, values)
         return await cursor.fetchall()
+
+
+async def devices_of_shard(connection: psycopg.AsyncConnection, shard: int) -> dict[str, tuple[str | None, ...]]:
+    """The devices, main first, of those outlets of a shard that have an MCF."""
+    cursor = await connection.execute(
+        "SELECT outlet_id, nim, role FROM signer.mcf JOIN signer.merchant m ON m.nif = merchant_nif "
+        "WHERE shard = %s AND role <> 'removed'",
+        [shard],
+    )
+    return {row[0]: (row[1], None) if row[2] == MAIN else (None, row[1]) for row in await cursor.fetchall()}
 
 
 async def find_api_key(connection: psycopg.AsyncConnection, prefix: str) -> ApiKey | None:

@@ -28,6 +28,7 @@ def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -
         "/api/v1/invoices/{fiscal_number}",
         "/api/v1/outlets",
         "/api/v1/outlets/{outlet_id}",
+        "/api/v1/outlets/{outlet_id}/sync/restart",
         "/api/v1/reference",
         "/api/v1/sync/status",
         "/api/v1/verify/{fiscal_number}",

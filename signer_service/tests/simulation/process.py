@@ -115,7 +115,7 @@ class Process:
 
     @staticmethod
     def _device_of(dgi: Dgi) -> Any:
-        return lambda outlet: ModelDevice(dgi, outlet)
+        return lambda outlet, mcf=None: ModelDevice(dgi, outlet)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of work within the process. Raises what it raises, and Over."""

@@ -19,12 +19,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout: float = PATIENCE, pause: float = 0.02) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {timeout:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def python_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -138,6 +138,10 @@ class Stand:
             admin.add_outlet(connection, new, self.sandbox.token(nim), self.box, if_missing=False)
         return outlet
 
+    def set_mcf(self, outlet: Outlet, nim: str, port: Path, is_main: bool = False) -> None:
+        with psycopg.connect(self.database.owner) as connection:
+            admin.set_mcf(connection, outlet.id, admin.NewMcf(nim, str(port)), is_main)
+
     def change_outlet(self, outlet: Outlet, **columns: Any) -> None:
         """As the owner would, with what the registry's triggers make of it."""
         assignments = ", ".join(f"{name} = %({name})s" for name in columns)

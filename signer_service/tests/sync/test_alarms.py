@@ -96,6 +96,19 @@ def test_silence_grows_louder(silence: timedelta, level: str | None) -> None:
     assert (found and found[:2]) == (level and ("dgi_silent", level))
 
 
+def mcf(last_contact: datetime | None, registered: datetime = NOW - 30 * DAY, backlog: int | None = 0) -> Facts:
+    return facts(mcf_nim="CD09", mcf_since=registered, mcf_last_contact=last_contact, mcf_backlog=backlog)
+
+
+def test_mcf_without_contact_for_more_than_seven_days_with_a_backlog_or_not() -> None:
+    assert one(mcf(NOW - 7 * DAY)) is None
+    for backlog in (0, 12, None):
+        found = one(mcf(NOW - 7 * DAY - SECOND, backlog=backlog))
+        assert found == ("mcf_silent", "warning", NOW - SECOND)
+    assert one(mcf(None)) == ("mcf_silent", "warning", NOW - 23 * DAY), "it never told of any since it is there"
+    assert one(mcf(None, registered=NOW - DAY)) is None
+
+
 def test_closed_outlet_still_has_to_regularise_and_nothing_else() -> None:
     closed = waiting(50 * HOUR, is_closed=True, rejected=1, pending_uids=10, silent_since=NOW - DAY)
     assert one(closed) == ("regularisation_due", "overdue", NOW - 2 * HOUR)
@@ -107,6 +120,7 @@ def test_every_alarm_speaks_both_languages_and_says_what_to_do() -> None:
         facts(pending_uids=9, rejected=2, rejected_since=NOW, silent_since=NOW - DAY, tables=TableState(3, NOW)),
         *(facts(token=TokenState(True, NOW + days * DAY)) for days in (-1, 1)),
         facts(token=TokenState(False, None)),
+        mcf(NOW - 8 * DAY),
     ]
     found: list[Alarm] = [alarm for given in everything for alarm in alarms_of(given, NOW)]
     assert {alarm.code for alarm in found} == set(CODES)

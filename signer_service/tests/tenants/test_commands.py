@@ -126,6 +126,43 @@ def test_action_log_tells_who_changed_what_and_verifies(registered: Run, databas
     assert status == 1 and "BAD at record 2" in error
 
 
+def test_mcf_is_set_moved_replaced_and_removed_and_each_step_is_in_the_log(registered: Run) -> None:
+    kin = ("outlet", "set-mcf", "KIN001")
+    port = ("--port", "/dev/ttyUSB0", "--baud", "9600", "--data-bits", "7", "--parity", "even", "--stop-bits", "2")
+    assert "spare device of KIN001 is the MCF M1" in registered(*kin, "--nim", "M1", *port)[1]
+    assert registered("outlet", "set-main", "KIN001", "mcf")[0] == 0
+    assert registered(*kin, "--nim", "M1", "--port", "/dev/ttyUSB1", "--main")[0] == 0
+    assert "the MCF M1 is removed" in registered(*kin, "--nim", "M2", "--port", "/dev/ttyUSB1")[1]
+    assert "the MCF M2 is removed" in registered("outlet", "remove-mcf", "KIN001")[1]
+    assert registered(*kin, "--nim", "M1", "--port", "/dev/ttyUSB1")[0] == 0, "it may come back"
+    log = _json(registered, "action-log", "--json")[2:]
+    assert [(one["action"], one["subject"]) for one in log] == [
+        ("outlet.set-mcf", "mcf KIN001/M1"),
+        ("outlet.set-main", "mcf KIN001/M1"),
+        ("outlet.set-mcf", "mcf KIN001/M1"),
+        ("outlet.set-mcf", "mcf KIN001/M1"),
+        ("outlet.set-mcf", "mcf KIN001/M2"),
+        ("outlet.remove-mcf", "mcf KIN001/M2"),
+        ("outlet.set-mcf", "mcf KIN001/M1"),
+    ]
+    assert {"baud_rate": 9600, "data_bits": 7, "parity": "even", "stop_bits": 2}.items() <= log[0]["after"].items()
+    assert (log[1]["before"], log[1]["after"]) == ({"role": "spare"}, {"role": "main"})
+    assert registered("action-log", "--verify")[0] == 0
+
+
+def test_mcf_stands_at_one_outlet_and_a_port_has_one_mcf(registered: Run) -> None:
+    assert registered(*_outlet("KIN002"), stdin="a.jwt")[0] == 0
+    assert registered("outlet", "set-mcf", "KIN001", "--nim", "M1", "--port", "/dev/ttyUSB0")[0] == 0
+    for nim, port, words in (
+        ("M1", "/dev/ttyUSB1", "--nim: the MCF M1"),
+        ("M2", "/dev/ttyUSB0", "--port: /dev/ttyUSB0"),
+    ):
+        status, _, error = registered("outlet", "set-mcf", "KIN002", "--nim", nim, "--port", port)
+        assert status == 1 and words in error and "First: bonopay-signer outlet remove-mcf KIN001" in error
+    assert registered("outlet", "remove-mcf", "KIN001")[0] == 0
+    assert registered("outlet", "set-mcf", "KIN002", "--nim", "M1", "--port", "/dev/ttyUSB0")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -148,6 +185,13 @@ def test_action_log_tells_who_changed_what_and_verifies(registered: Run, databas
         (("api-key", "rotate", "nobody", "--overlap", "7d"), "no API key with prefix nobody"),
         (("api-key", "change", "nobody", "--label", "x"), "no API key nobody"),
         (("rate", "set", "USD", "2026-11-21", "1", "--source", ""), "--source must not be empty"),
+        (("outlet", "set-mcf", "NOWHERE", "--nim", "M1", "--port", "/dev/x"), "no outlet NOWHERE"),
+        (("outlet", "set-mcf", "KIN001", "--nim", "M 1", "--port", "/dev/x"), "--nim: an MCF's number"),
+        (("outlet", "set-mcf", "KIN001", "--nim", "M1", "--port", "COM3"), "--port: give the absolute path"),
+        (("outlet", "set-mcf", "KIN001", "--nim", "CD01", "--port", "/dev/x"), "--nim: CD01 is the e-MCF"),
+        (("outlet", "remove-mcf", "KIN001"), "KIN001 has no MCF"),
+        (("outlet", "set-main", "KIN001", "mcf"), "bonopay-signer outlet set-mcf KIN001"),
+        (("outlet", "restart-sync", "NOWHERE"), "no outlet NOWHERE"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_leaves_no_record(
@@ -170,6 +214,8 @@ def test_what_cannot_be_done_is_told_and_leaves_no_record(
         ("rate", "set", "USD", "2026-11-21", "2850.1234567"),
         ("rate", "set", "USD", "yesterday", "2850"),
         ("rate", "set", "CDF", "2026-11-21", "1"),
+        ("outlet", "set-mcf", "KIN001", "--nim", "M1", "--port", "/dev/x", "--baud", "115201"),
+        ("outlet", "set-mcf", "KIN001", "--nim", "M1", "--port", "/dev/x", "--parity", "mark"),
     ],
 )
 def test_what_is_mistyped_is_a_matter_of_usage(run: Run, arguments: tuple[str, ...]) -> None:

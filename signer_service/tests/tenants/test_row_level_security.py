@@ -55,6 +55,11 @@ def _fill(connection: psycopg.Connection, nif: str, outlet: str) -> None:
         "VALUES (%s, %s, 'alarm.began', 'dgi_silent', '{}')",
         [nif, outlet],
     )
+    mcf = admin.NewMcf(f"MCF-{outlet}", f"/dev/{outlet}")
+    admin.set_mcf(connection, outlet, mcf, False)
+    connection.execute(
+        "INSERT INTO signer.mcf_state (outlet_id, merchant_nif, nim) VALUES (%s, %s, %s)", [outlet, nif, mcf.nim]
+    )
     connection.execute(
         "INSERT INTO signer.submission (outlet_id, merchant_nif, document_id, fiscal_number, state) "
         "VALUES (%s, %s, gen_random_uuid(), %s, 'queued')",

@@ -31,6 +31,7 @@ from decimal import Decimal
 from typing import Any
 
 from bonopay_signer.dgi.device import (
+    Busy,
     DeviceError,
     DeviceStatus,
     Document,
@@ -72,10 +73,21 @@ class _Open:
 
 
 class McfDevice:
-    """One MCF. Every frame goes through the journal, whose path is the document's uid, or the port."""
+    """One MCF. Every frame goes through the journal, whose path is the document's uid, or the port.
 
-    def __init__(self, link: Link, outlet_id: str, journal: Journal, settings: McfSettings | None = None) -> None:
+    ``nim``: which MCF has to be at the port; another one is given no document.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        outlet_id: str,
+        journal: Journal,
+        settings: McfSettings | None = None,
+        nim: str | None = None,
+    ) -> None:
         self._link = link
+        self._nim = nim
         self._outlet_id = outlet_id
         self._journal = journal
         self._settings = settings or McfSettings()
@@ -92,8 +104,9 @@ class McfDevice:
         payments = commands.payment_requests(document.invoice)
         async with self._room():
             with _without_effect("the MCF is not ready"):
-                await self._make_clean()
+                await self._make_clean_if_ours()
                 status = await self._status_when_settled()
+            self._require_ours(status)
             number = document.fiscal_number
             uid = f"{status.mid}~{number}~{status.total_counter}~{secrets.token_hex(4)}"
             with _without_effect("the client was not taken"):
@@ -160,10 +173,10 @@ class McfDevice:
             if self._open is not None and self._open.uid == uid:
                 return Fate.PENDING
             status = await self._witness(fiscal_number, uid)
-            if status is None:
+            if status is None or status.mid != parts[1]:  # or the outlet had another MCF meanwhile
                 with _without_effect("the MCF does not tell"):
                     if self._open is None:
-                        await self._make_clean()
+                        await self._make_clean_if_ours()
                     status = await self._status_when_settled()
         if status.mid != parts[1]:
             return Fate.NOT_TOLD
@@ -246,6 +259,16 @@ class McfDevice:
         self._clean = True
         return elements
 
+    def _require_ours(self, status: McfStatus) -> None:
+        if self._nim not in (None, status.mid):
+            raise Unreachable(f"at {self._link.path} is the MCF {status.mid}, not {self._nim}")
+
+    async def _make_clean_if_ours(self) -> None:
+        """The device is asked who it is first: another one at the port may have an invoice of its own open."""
+        if not self._clean and self._nim is not None:
+            self._require_ours(await self._query_status("C1h"))
+        await self._make_clean()
+
     async def _make_clean(self) -> None:
         """Close whatever invoice is open. Raises LinkError, FrameError, or Refused for another reason than none is."""
         if self._clean:
@@ -327,7 +350,7 @@ def _text_of(raw: bytes) -> str:
 def _judged(refusal: Refused) -> DeviceError:
     """A refusal for now is none of the document; the device holds nothing of it, or it is cancelled before the next."""
     if refusal.code == NOT_CHECKABLE_NOW:
-        return Unreachable(f"the MCF cannot check this now ({refusal})")
+        return Busy(f"the MCF cannot check this now ({refusal})")
     if refusal.code == PROCESSING_ERROR:
         return UnknownOutcome(f"the MCF reports a processing error ({refusal})")
     return refusal

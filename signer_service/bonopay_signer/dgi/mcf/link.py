@@ -1,4 +1,4 @@
-"""The serial line to an MCF: one request and its answer at a time, 8 data bits, no parity, one stop bit.
+"""The serial line to an MCF: one request and its answer at a time.
 
 What came back tells what may have happened, so failures are told apart:
 
@@ -23,6 +23,8 @@ from bonopay_signer.dgi.mcf.frame import Frame, FrameError
 
 _QUIET = 0.02  # seconds without a byte after which nothing more belongs to what came before
 _MAX_LEFTOVERS = 64 * 1024
+_CHARACTERS = {7: termios.CS7, 8: termios.CS8}
+_PARITIES = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
 
 
 class LinkError(Exception):
@@ -39,10 +41,16 @@ class NoUsableAnswer(LinkError):
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """``answer_timeout`` is for silence, ``busy_timeout`` for a device that says it is busy (SYN); seconds."""
+    """``answer_timeout`` is for silence, ``busy_timeout`` for a device that says it is busy (SYN); seconds.
+
+    The port's own settings are configurable (SFE §1.23): ``data_bits`` 7 or 8, ``parity`` none, even or odd.
+    """
 
     path: str
     speed: int = 115200
+    data_bits: int = 8
+    parity: str = "none"
+    stop_bits: int = 1
     answer_timeout: float = 2.0
     busy_timeout: float = 30.0
     resends: int = 3
@@ -60,12 +68,13 @@ class Recorder(Protocol):
 
 class Link:
     def __init__(self, settings: LinkSettings) -> None:
+        _speed(settings.speed)
         self._settings = settings
-        self._speed = _speed(settings.speed)
         self._sequence = frame.LAST_SEQUENCE
         self._descriptor: int | None = None
         self._in_order = False  # whether nothing of an earlier exchange can still arrive
         self._turn = asyncio.Lock()
+        self._to_be_closed = False
 
     @property
     def path(self) -> str:
@@ -74,16 +83,38 @@ class Link:
     async def exchange(self, command: int, data: bytes, recorder: Recorder) -> Frame:
         """The answer to a command. Raises NotReceived, NoUsableAnswer, or FrameError for data that fits no frame."""
         async with self._turn:
-            self._sequence = frame.next_sequence(self._sequence)
-            request = Frame(self._sequence, command, data)
-            raw = frame.encode(request)
-            for _ in range(self._settings.resends + 1):
-                answer = await self._send_once(request, raw, recorder)
-                if answer is not None:
-                    return answer
-            raise NotReceived(f"the MCF asked for {command:02X}h again {self._settings.resends + 1} times")
+            try:
+                return await self._exchange(command, data, recorder)
+            finally:
+                if self._to_be_closed:
+                    self.close()
+
+    async def _exchange(self, command: int, data: bytes, recorder: Recorder) -> Frame:
+        self._sequence = frame.next_sequence(self._sequence)
+        request = Frame(self._sequence, command, data)
+        raw = frame.encode(request)
+        for _ in range(self._settings.resends + 1):
+            answer = await self._send_once(request, raw, recorder)
+            if answer is not None:
+                return answer
+        raise NotReceived(f"the MCF asked for {command:02X}h again {self._settings.resends + 1} times")
+
+    def configure(self, settings: LinkSettings) -> None:
+        """Other settings from the next exchange on. Raises ValueError for a speed that no port has."""
+        if settings != self._settings:
+            _speed(settings.speed)
+            self._settings = settings
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the port, after the exchange that is under way; the next exchange opens it again."""
+        if self._turn.locked():
+            self._to_be_closed = True
+        else:
+            self.close()
 
     def close(self) -> None:
+        self._to_be_closed = False
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -126,7 +157,7 @@ class Link:
         if self._descriptor is None:
             descriptor = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                _configure(descriptor, self._speed)
+                _configure(descriptor, self._settings)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -219,14 +250,16 @@ def _speed(bits_per_second: int) -> int:
     return constant
 
 
-def _configure(descriptor: int, speed: int) -> None:
-    """Raw 8N1 without flow control; modem lines ignored."""
+def _configure(descriptor: int, settings: LinkSettings) -> None:
+    """Raw, without flow control; modem lines ignored."""
     tty.setraw(descriptor)
     modes = termios.tcgetattr(descriptor)
     modes[0] &= ~(termios.IXON | termios.IXOFF)
-    modes[2] &= ~(termios.PARENB | termios.CSTOPB | termios.CSIZE | termios.CRTSCTS)
-    modes[2] |= termios.CS8 | termios.CREAD | termios.CLOCAL
-    modes[4] = modes[5] = speed
+    modes[2] &= ~(termios.PARENB | termios.PARODD | termios.CSTOPB | termios.CSIZE | termios.CRTSCTS)
+    modes[2] |= termios.CREAD | termios.CLOCAL | _CHARACTERS[settings.data_bits] | _PARITIES[settings.parity]
+    if settings.stop_bits == 2:
+        modes[2] |= termios.CSTOPB
+    modes[4] = modes[5] = _speed(settings.speed)
     termios.tcsetattr(descriptor, termios.TCSANOW, modes)
     termios.tcflush(descriptor, termios.TCIOFLUSH)
 

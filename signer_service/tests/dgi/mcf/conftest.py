@@ -58,11 +58,11 @@ def new_device(twin: McfTwin, pool: AsyncConnectionPool) -> Iterator[Callable[..
     """Drivers of the same MCF; only one is used at a time, and each knows nothing of the one before."""
     with ExitStack() as stack:
 
-        def make(**settings: float) -> McfDevice:
+        def make(nim: str | None = None, **settings: float) -> McfDevice:
             link = Link(LinkSettings(str(twin.port), answer_timeout=0.4, busy_timeout=2, resends=3))
             stack.callback(link.close)
             given = {"open_for": 0.5, "verification": 2, "poll_interval": 0.05} | settings
-            return McfDevice(link, OUTLET, Journal(pool), McfSettings(**given))
+            return McfDevice(link, OUTLET, Journal(pool), McfSettings(**given), nim)
 
         yield make
 

@@ -271,6 +271,22 @@ async def test_a_late_answer_is_not_taken_for_the_next_one(device: McfDevice, tw
         os.close(foreign)
 
 
+async def test_another_mcf_at_the_port_is_given_nothing_and_its_open_invoice_stays(
+    device: McfDevice, new_device: Callable[..., McfDevice], twin: McfTwin
+) -> None:
+    """Ports change their names with the sockets: what answers at one may be another outlet's."""
+    sold = document()
+    pending = await device.prepare(sold)
+    stranger = new_device(nim="CD09999999-9")
+    other = document()
+    with pytest.raises(Unreachable, match=f"is the MCF {MID}, not CD09999999-9"):
+        await stranger.prepare(other)
+    with pytest.raises(Unreachable, match=f"is the MCF {MID}, not CD09999999-9"):
+        await stranger.fate(other.fiscal_number, f"CD09999999-9~{other.fiscal_number}~0~00000000")
+    elements = await device.confirm(sold.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
+    assert twin.certified(sold.fiscal_number) == [elements.code]
+
+
 def test_speed_must_be_one_of_a_serial_port(twin: McfTwin) -> None:
     with pytest.raises(ValueError, match="speed"):
         Link(LinkSettings(str(twin.port), speed=115201))

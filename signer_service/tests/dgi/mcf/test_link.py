@@ -189,6 +189,48 @@ async def test_the_port_is_raw_8n1_at_the_speed_that_is_set(line: Line) -> None:
     link.close()
 
 
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({}, termios.CS8),
+        ({"data_bits": 7, "parity": "even"}, termios.CS7 | termios.PARENB),
+        ({"parity": "odd", "stop_bits": 2}, termios.CS8 | termios.PARENB | termios.PARODD | termios.CSTOPB),
+    ],
+)
+async def test_the_port_gets_the_character_that_is_configured(
+    line: Line, settings: dict, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pseudo-terminal forgets it, so what is asked of the driver is looked at."""
+    asked: list[int] = []
+    original = termios.tcsetattr
+
+    def spy(descriptor: int, when: int, modes: list) -> None:
+        asked.append(modes[2])
+        original(descriptor, when, modes)
+
+    monkeypatch.setattr(termios, "tcsetattr", spy)
+    link = Link(LinkSettings(line.path, answer_timeout=0.15, **settings))
+    line.replies = [[_answer()]]
+    await link.exchange(0xC1, b"", Record())
+    character = termios.CSIZE | termios.PARENB | termios.PARODD | termios.CSTOPB
+    assert asked[-1] & character == wanted
+    link.close()
+
+
+async def test_another_port_is_used_from_the_next_exchange_on_and_never_within_one(line: Line) -> None:
+    ask, record, link = _asking(line)
+    link.configure(LinkSettings(line.path, answer_timeout=30))
+    asking = asyncio.create_task(ask())
+    while not line.heard:
+        await asyncio.sleep(0.002)
+    link.configure(LinkSettings("/dev/absent", answer_timeout=0.15))
+    os.write(line.device, _answer())
+    assert (await asking).data == b"ok", "what was begun at the old port ends there"
+    with pytest.raises(NotReceived, match="/dev/absent"):
+        await ask()
+    assert len(line.heard) == 1 and record.rows[-1][1] == b""
+
+
 async def test_a_port_that_is_not_there_was_not_written_to(tmp_path: Path) -> None:
     record = Record()
     with pytest.raises(NotReceived):

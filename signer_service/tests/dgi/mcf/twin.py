@@ -12,7 +12,9 @@ MID, NIF, ISF = "CD01000001-1", "A1234567B", "ABC-DEF-01"
 
 
 class McfTwin:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mid: str = MID) -> None:
+        folder.mkdir(exist_ok=True)
+        self.mid = mid
         self.port = folder / "tty"
         self._database = folder / "mcf.sqlite"
         self._log = folder / "mcf.log"
@@ -24,6 +26,13 @@ class McfTwin:
 
     def fault(self, command: int, kind: str, times: int = 1) -> None:
         self._change("INSERT INTO fault (command, kind, times) VALUES (?, ?, ?)", command, kind, times)
+
+    def fault_once_certified(self, number: str, command: int, kind: str, times: int) -> None:
+        """A fault that begins in the moment in which the device certifies this number."""
+        self._change(
+            f"CREATE TRIGGER once_certified AFTER INSERT ON invoice WHEN NEW.number = '{number}' "
+            f"BEGIN INSERT INTO fault (command, kind, times) VALUES ({command}, '{kind}', {times}); END"
+        )
 
     def calm(self) -> None:
         self._change("DELETE FROM fault")
@@ -41,7 +50,8 @@ class McfTwin:
 
     def _start(self) -> Process:
         python, option, _package = _command()
-        arguments = ["--link", str(self.port), "--database", str(self._database), "--mid", MID, "--nif", NIF]
+        arguments = ["--link", str(self.port), "--database", str(self._database), "--mid", self.mid]
+        arguments += ["--nif", NIF]
         environment = python_environment({"PYTHONPATH": os.environ.get("BONOPAY_TEST_SANDBOX_PYTHONPATH", "")})
         self.port.unlink(missing_ok=True)
         command = [python, option, "bonopay_dgi_sandbox.mcf", *arguments, "--isf", ISF]
