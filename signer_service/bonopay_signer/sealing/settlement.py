@@ -13,6 +13,7 @@ the DGI says nothing of it            unknown; ask again later, with growing del
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,7 +47,7 @@ from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import DeviceOf
 from bonopay_signer.sealing.submissions import Submission, UidTaken
-from bonopay_signer.sealing.totals import differences
+from bonopay_signer.sealing.totals import ComparedAmount, comparison, differences, record_difference
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
 from bonopay_signer.tenants.secrets import SecretsError
@@ -214,7 +215,9 @@ class Settlement:
         if found:
             await cancel_quietly(sealed.device, sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
-            await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words))
+            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
+            compared = comparison(sealed.invoice, pending.totals)
+            await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words, compared))
             return
         await self._confirm(sealed, pending.uid)
 
@@ -278,10 +281,9 @@ def _certified(sealed: Sealed, uid: str, elements: Elements) -> bytes:
     )
 
 
-def _rejected(sealed: Sealed, uid: str | None, code: str, words: str) -> bytes:
-    return canonical.encode(
-        _verdict_base(sealed, REJECTED, uid) | {"nim": sealed.outlet.nim, "error": {"code": code, "message": words}}
-    )
+def _rejected(sealed: Sealed, uid: str | None, code: str, words: str, compared: Sequence[ComparedAmount] = ()) -> bytes:
+    error = {"code": code, "message": words} | ({"comparison": list(compared)} if compared else {})
+    return canonical.encode(_verdict_base(sealed, REJECTED, uid) | {"nim": sealed.outlet.nim, "error": error})
 
 
 def _verdict_base(sealed: Sealed, kind: str, uid: str | None) -> dict[str, object]:

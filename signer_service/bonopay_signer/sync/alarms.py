@@ -11,6 +11,7 @@ token_expired         critical                it has ended
 token_unreadable      critical                the signer cannot decrypt it
 dgi_silent            notice … critical       no answer for 15 minutes, 24 h, 7 days, although it was asked
 reference_differs     warning                 the DGI's tables are not the fiscal core's
+totals_differ         warning                 documents of 7 days were not sealed: the DGI's totals are not theirs
 ====================  ======================  =======================================================================
 """
 
@@ -32,6 +33,7 @@ Code = Literal[
     "token_unreadable",
     "dgi_silent",
     "reference_differs",
+    "totals_differ",
 ]
 Level = Literal["notice", "warning", "critical", "overdue"]
 CODES: tuple[Code, ...] = get_args(Code)
@@ -71,6 +73,7 @@ def alarms_of(facts: Facts, now: datetime) -> list[Alarm]:
     found = [*_regularisation(facts, now)]
     if not facts.row.is_closed:
         found += [*_pending(facts), *_rejected(facts), *_token(facts, now), *_silence(facts, now), *_tables(facts)]
+        found += _totals(facts)
     return found
 
 
@@ -118,6 +121,13 @@ def _silence(facts: Facts, now: datetime) -> Iterator[Alarm]:
 def _tables(facts: Facts) -> Iterator[Alarm]:
     if facts.tables.differences:
         yield _alarm("reference_differs", "warning", facts.tables.since, number=facts.tables.differences)
+
+
+def _totals(facts: Facts) -> Iterator[Alarm]:
+    """What was sealed first (deferred) and then rejected for its totals is among ``documents_rejected``."""
+    row = facts.row
+    if row.differing:
+        yield _alarm("totals_differ", "warning", row.differing_since, number=row.differing, days=REJECTED_DAYS)
 
 
 def _reached(steps: _Steps, begin: datetime | None, now: datetime) -> tuple[Level, datetime] | None:

@@ -14,14 +14,15 @@ from bonopay_signer.reference.comparison import differences
 from bonopay_signer.tenants.secrets import SecretBox, SecretsError
 
 REJECTED_DAYS = 7
-"""How long a rejected document is an alarm."""
+"""How long a rejected document is an alarm, and one that was not sealed because the DGI's totals differ."""
 # A uid expires at the DGI about 2 minutes after it was given.
 _FACTS = f"""
 SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_token,
        o.revoked_at IS NOT NULL AS is_closed, COALESCE(open.counts, '{{}}') AS counts,
        COALESCE(open.uids, 0)::int AS pending_uids, oldest.fiscal_number AS oldest_number,
        oldest.created_at AS oldest_at, COALESCE(rejected.number, 0) AS rejected, rejected.since AS rejected_since,
-       answered.recorded_at AS answered_at, failed.recorded_at AS silent_since
+       answered.recorded_at AS answered_at, failed.recorded_at AS silent_since,
+       COALESCE(differing.number, 0) AS differing, differing.since AS differing_since
   FROM signer.outlet o
   JOIN signer.merchant m ON m.nif = o.merchant_nif
   LEFT JOIN LATERAL (
@@ -50,12 +51,21 @@ SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_t
         WHERE outlet_id = o.id AND direction = 'answer' AND id > COALESCE(answered.id, 0)
           AND (http_status IS NULL OR http_status >= 500 OR http_status IN (401, 403))
         ORDER BY id LIMIT 1) AS failed ON true
+  LEFT JOIN LATERAL (
+       SELECT count(DISTINCT blocked.document_id) AS number, min(blocked.at) AS since
+         FROM (SELECT at, (detail->>'document_id')::uuid AS document_id FROM signer.dgi_event
+                WHERE outlet_id = o.id AND kind = 'totals.differ'
+                  AND at > now() - interval '{REJECTED_DAYS} days') AS blocked
+        WHERE NOT EXISTS (SELECT FROM signer.document d
+                           WHERE d.merchant_nif = o.merchant_nif AND d.document_id = blocked.document_id)
+       ) AS differing ON true
 """
 
 
 @dataclass(frozen=True)
 class OutletRow:
-    """As read. ``counts``: documents under way by state; ``pending_uids``: those that the DGI may hold by now."""
+    """As read. ``counts``: documents under way by state; ``pending_uids``: those that the DGI may hold by now;
+    ``differing``: blocked before the seal by other totals of the DGI, and not sealed since."""
 
     outlet_id: str
     merchant_nif: str
@@ -71,6 +81,8 @@ class OutletRow:
     rejected_since: datetime | None
     answered_at: datetime | None
     silent_since: datetime | None
+    differing: int
+    differing_since: datetime | None
 
     def __repr__(self) -> str:
         return f"OutletRow({self.outlet_id!r})"

@@ -31,6 +31,8 @@ def facts(token: TokenState = READABLE, tables: TableState = NO_TABLES, **member
         "rejected_since": None,
         "answered_at": None,
         "silent_since": None,
+        "differing": 0,
+        "differing_since": None,
     }
     return Facts(OutletRow(**{**quiet, **members}), token, tables)
 
@@ -96,8 +98,12 @@ def test_silence_grows_louder(silence: timedelta, level: str | None) -> None:
     assert (found and found[:2]) == (level and ("dgi_silent", level))
 
 
+def test_documents_that_other_totals_block_are_counted_since_the_first() -> None:
+    assert one(facts(differing=3, differing_since=NOW - DAY)) == ("totals_differ", "warning", NOW - DAY)
+
+
 def test_closed_outlet_still_has_to_regularise_and_nothing_else() -> None:
-    closed = waiting(50 * HOUR, is_closed=True, rejected=1, pending_uids=10, silent_since=NOW - DAY)
+    closed = waiting(50 * HOUR, is_closed=True, rejected=1, differing=1, pending_uids=10, silent_since=NOW - DAY)
     assert one(closed) == ("regularisation_due", "overdue", NOW - 2 * HOUR)
 
 
@@ -105,6 +111,7 @@ def test_every_alarm_speaks_both_languages_and_says_what_to_do() -> None:
     everything = [
         *(waiting(hours * HOUR) for hours in (24, 48)),
         facts(pending_uids=9, rejected=2, rejected_since=NOW, silent_since=NOW - DAY, tables=TableState(3, NOW)),
+        facts(differing=2, differing_since=NOW),
         *(facts(token=TokenState(True, NOW + days * DAY)) for days in (-1, 1)),
         facts(token=TokenState(False, None)),
     ]
