@@ -46,7 +46,7 @@ from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.breakers import Breakers
 from bonopay_signer.sealing.devices import DeviceOf
-from bonopay_signer.sealing.submissions import Submission, UidTaken
+from bonopay_signer.sealing.submissions import State, Submission, UidTaken
 from bonopay_signer.sealing.totals import ComparedAmount, comparison, differences, record_difference
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
@@ -73,7 +73,7 @@ class Sealed:
 
     @property
     def uid(self) -> str:
-        assert self.submission.uid is not None, "only a queued document has no uid"
+        assert self.submission.uid is not None, "only a queued document has no uid to be confirmed"
         return self.submission.uid
 
 
@@ -182,7 +182,7 @@ class Settlement:
         return await self._append(sealed, CERTIFIED, _certified(sealed, uid, elements))
 
     async def _resolve(self, sealed: Sealed) -> None:
-        if sealed.submission.uid is None:
+        if sealed.submission.uid is None or sealed.submission.state is State.QUEUED:
             await self._prepare_again(sealed)
             return
         elements = await sealed.device.recall(sealed.number, sealed.uid)
@@ -199,7 +199,9 @@ class Settlement:
             raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
 
     async def _prepare_again(self, sealed: Sealed) -> None:
-        """A new uid, for what was not prepared yet, or whose uid is not finalised by the DGI's word."""
+        """A new uid, for what has none yet, or one that was not finalised, by the DGI's word, or must not be."""
+        if sealed.submission.uid is not None and sealed.submission.state is State.QUEUED:
+            await cancel_quietly(sealed.device, sealed.number, sealed.submission.uid)
         async with self._turns[sealed.outlet.id]:
             try:
                 pending = await sealed.device.prepare(Document(sealed.number, sealed.outlet.isf, sealed.invoice))
@@ -209,9 +211,9 @@ class Settlement:
                     sealed, REJECTED, _rejected(sealed, sealed.submission.uid, refusal.code, refusal.words)
                 )
                 return
+            found = differences(sealed.invoice, pending.totals)
             async with self._pool.connection() as connection:
-                await submissions.prepared_again(connection, sealed.submission.id, pending.uid)
-        found = differences(sealed.invoice, pending.totals)
+                await submissions.prepared_again(connection, sealed.submission.id, pending.uid, may_confirm=not found)
         if found:
             await cancel_quietly(sealed.device, sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)

@@ -15,7 +15,8 @@
         hold a uid)           the next document)      before the DGI was asked)
 
 The ledger itself moves a row to ``confirming``, ``queued`` and ``settled``, in the entry's commit (``signer.append``).
-Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it.
+Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it. A ``queued`` row
+that has a uid: the DGI's totals are not ours, and that uid is to be cancelled, never confirmed.
 """
 
 from collections.abc import Sequence
@@ -109,11 +110,15 @@ async def released(connection: psycopg.AsyncConnection, submission_id: int) -> N
     await _move(connection, submission_id, (State.CANCELLING,), State.RELEASED)
 
 
-async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str) -> None:
+async def prepared_again(
+    connection: psycopg.AsyncConnection, submission_id: int, uid: str, may_confirm: bool = True
+) -> None:
     """A uid for a sealed document: its first, or another after the DGI said that the old one was not finalised.
+    ``may_confirm``: not when its totals are not ours; the row is ``queued`` then, so that no crash gets it confirmed.
 
     Raises UidTaken."""
-    await _prepare(connection, submission_id, (State.QUEUED, State.CONFIRMING, State.UNKNOWN), State.CONFIRMING, uid)
+    target = State.CONFIRMING if may_confirm else State.QUEUED
+    await _prepare(connection, submission_id, (State.QUEUED, State.CONFIRMING, State.UNKNOWN), target, uid)
 
 
 async def postponed(

@@ -17,7 +17,7 @@ ISF = {SELLER: "ABC-DEF-01", OTHER_SELLER: "GHI-JKL-02"}
 class Sandbox:
     """Many e-MCFs of one seller, so that every test has an outlet of its own, and a few of another."""
 
-    def __init__(self, folder: Path, outlets: int = 1000, pending_seconds: int = 120) -> None:
+    def __init__(self, folder: Path, outlets: int = 1060, pending_seconds: int = 120) -> None:
         folder.mkdir(parents=True)
         self.nims = {
             SELLER: [f"CD01{number:06d}-1" for number in range(1, outlets + 1)],
