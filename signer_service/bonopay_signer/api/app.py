@@ -19,6 +19,7 @@ from bonopay_signer.api.middleware import RequestLog
 from bonopay_signer.api.operations import Operation
 from bonopay_signer.api.problems import EXPECTED, HANDLERS, Problem, answer_to, problem_response
 from bonopay_signer.api.service import Service
+from bonopay_signer.events import routes as events
 from bonopay_signer.reference import routes as reference
 from bonopay_signer.sealing import routes as sealing
 from bonopay_signer.sync import routes as sync
@@ -31,6 +32,7 @@ OPERATIONS: Sequence[Operation] = (
     *tenants.OPERATIONS,
     *reference.OPERATIONS,
     *sync.OPERATIONS,
+    *events.OPERATIONS,
     *verification.OPERATIONS,
     *transparency.OPERATIONS,
     *health.OPERATIONS,

@@ -24,6 +24,7 @@ from bonopay_signer.ledger.queue import QueueFull
 from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.sealing.answer import DgiError
 from bonopay_signer.sealing.errors import Conflict, DgiRefused, DgiTotalsDiffer, DgiUnreachable, Invalid
+from bonopay_signer.sealing.totals import ComparedAmount
 from bonopay_signer.tenants.secrets import SecretsError
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,7 +37,10 @@ class Message(Struct, frozen=True):
 
 
 class ProblemDetails(Struct, frozen=True, omit_defaults=True):
-    """RFC 9457, with our stable ``code``, both languages, and whether the same document may be sent again."""
+    """RFC 9457, with our stable ``code``, both languages, and whether the same document may be sent again.
+
+    ``comparison``: of ``dgi_totals_differ``, every amount of the invoice beside the DGI's.
+    """
 
     type: str
     title: str
@@ -48,6 +52,7 @@ class ProblemDetails(Struct, frozen=True, omit_defaults=True):
     findings: list[Finding]
     stored_hash: str | UnsetType = UNSET
     dgi_error: DgiError | UnsetType = UNSET
+    comparison: list[ComparedAmount] | UnsetType = UNSET
 
 
 class Problem(Exception):
@@ -110,7 +115,7 @@ def as_problem(error: Exception) -> Problem:
         case DgiRefused():
             return Problem("dgi_refused", str(error), dgi_error=DgiError(error.code, error.words))
         case DgiTotalsDiffer():
-            return Problem("dgi_totals_differ", findings=error.findings)
+            return Problem("dgi_totals_differ", findings=error.findings, comparison=list(error.comparison))
     return _unavailable(error)
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from bonopay_signer.commands.administering import administering
 from bonopay_signer.commands.options import Commands, add
+from bonopay_signer.events.store import LOCK_FOR_OUTLET
 from bonopay_signer.sealing.submissions import RESTART
 from bonopay_signer.settings import Settings
 from bonopay_signer.tenants import admin
@@ -64,6 +65,7 @@ def _set_main(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _restart_sync(arguments: argparse.Namespace, settings: Settings) -> int:
     with administering(settings, "outlet.restart-sync") as connection:
+        connection.execute(LOCK_FOR_OUTLET, {"outlet": arguments.id})
         row = connection.execute(RESTART, {"outlet": arguments.id, "by": actor()}).fetchone()
         if row is None:
             raise LookupError(f"no outlet {arguments.id}")

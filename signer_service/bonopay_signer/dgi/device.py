@@ -8,7 +8,7 @@ Three failures are told apart, because what may be done next differs:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol
@@ -68,11 +68,13 @@ class GroupTotals:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTotals:
-    """What the device computed, CDF; ``groups`` holds each tax group that the answer names with an amount."""
+    """What the device computed, CDF; ``groups`` holds each tax group that the answer names with an amount, ``rates``
+    the percent of each whose rate it tells."""
 
     total: Decimal
     tax: Decimal
     groups: Mapping[str, GroupTotals]
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

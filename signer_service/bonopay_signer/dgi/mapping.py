@@ -7,7 +7,7 @@ made in beside them.
 import json
 import re
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -149,7 +149,8 @@ def read_pending(answer: dict[str, Any]) -> Pending:
         raise UnknownOutcome("the answer carries no uid")
     groups = {code: _group(answer, code.lower()) for code in _GROUPS}
     used = {code: group for code, group in groups.items() if any((group.base, group.tax, group.total))}
-    return Pending(uid, DeviceTotals(_amount(answer, "total", True), _amount(answer, "vtotal", True), used))
+    total, tax = _amount(answer, "total", True), _amount(answer, "vtotal", True)
+    return Pending(uid, DeviceTotals(total, tax, used, _rates(answer)))
 
 
 def _group(answer: dict[str, Any], letter: str) -> GroupTotals:
@@ -157,13 +158,24 @@ def _group(answer: dict[str, Any], letter: str) -> GroupTotals:
     return GroupTotals(base, tax, total)
 
 
+def _rates(answer: dict[str, Any]) -> dict[str, Decimal]:
+    """Shown to people beside the amounts and nothing else: one that cannot be read is left out."""
+    rates = {code: answer.get(f"t{code.lower()}") for code in _GROUPS}
+    return {code: rate for code, rate in rates.items() if _is_number(rate)}
+
+
 def _amount(answer: dict[str, Any], name: str, required: bool = False) -> Decimal:
     value = answer.get(name)
     if value is None and not required:
         return Decimal(0)
-    if not isinstance(value, Decimal) or not (value.adjusted() < _DIGITS and -_DIGITS < value.as_tuple().exponent):
+    if not _is_number(value):
         raise UnknownOutcome(f"the answer's {name} is not an amount")
     return value
+
+
+def _is_number(value: Any) -> TypeGuard[Decimal]:
+    """Of a length that can be written out."""
+    return isinstance(value, Decimal) and value.adjusted() < _DIGITS and -_DIGITS < value.as_tuple().exponent
 
 
 def read_elements(answer: dict[str, Any]) -> Elements:

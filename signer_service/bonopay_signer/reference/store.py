@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
+from bonopay_signer.events.store import add_event
 from bonopay_signer.fiscal.tables import LOCAL_CURRENCY, in_force
 from bonopay_signer.reference.comparison import Change, Held, changes, plain
 from bonopay_signer.reference.told import CURRENCY_RATES, Told
@@ -105,22 +105,6 @@ async def record(
         doubts = await _learn(connection, source, [change.row for change in new])
         await connection.execute(_ANSWERED, [*source.key, nim])
     return new, doubts
-
-
-async def add_event(
-    connection: psycopg.AsyncConnection,
-    merchant_nif: str,
-    outlet_id: str | None,
-    kind: str,
-    code: str,
-    level: str | None,
-    detail: Mapping[str, object],
-) -> None:
-    await connection.execute(
-        "INSERT INTO signer.dgi_event (merchant_nif, outlet_id, kind, code, level, detail) "
-        "VALUES (%s, %s, %s, %s, %s, %s)",
-        [merchant_nif, outlet_id, kind, code, level, Jsonb(dict(detail))],
-    )
 
 
 def source_name(dgi_url: str) -> str:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 import psycopg
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from bonopay_signer.fiscal import qr, security
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import CERTIFIED, Entry
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.submissions import State
+from bonopay_signer.sealing.totals import ComparedAmount
 from bonopay_signer.tenants.rows import INLINE, Outlet, find_outlet
 
 DgiStatus = Literal["certified", "pending", "unknown", "rejected"]
@@ -23,11 +25,12 @@ class LedgerPosition(Struct, frozen=True):
     entry_hash: str
 
 
-class DgiError(Struct, frozen=True):
-    """The DGI's own code and words."""
+class DgiError(Struct, frozen=True, omit_defaults=True):
+    """The DGI's own code and words. ``comparison``: every amount beside the DGI's, when its totals are not ours."""
 
     code: str
     message: str
+    comparison: list[ComparedAmount] | UnsetType = UNSET
 
 
 class DgiAnswer(Struct, frozen=True):
@@ -100,7 +103,7 @@ def judged(outlet: Outlet | None, kind: str, payload: Mapping[str, Any]) -> DgiA
     if kind == CERTIFIED:
         elements = {name: payload[name] for name in ("code", "counters", "time", "qr")}
         return DgiAnswer(mode, "certified", nim=nim, isf=isf, error=None, **elements)
-    error = DgiError(payload["error"]["code"], payload["error"]["message"])
+    error = msgspec.convert(payload["error"], DgiError)
     return DgiAnswer(mode, "rejected", None, nim, isf, None, None, None, error)
 
 

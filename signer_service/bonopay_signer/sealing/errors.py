@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bonopay_signer.fiscal.findings import Finding
+from bonopay_signer.sealing.totals import ComparedAmount
 
 
 class NotSealed(Exception):
@@ -33,9 +34,12 @@ class DgiRefused(NotSealed):
 
 
 class DgiTotalsDiffer(NotSealed):
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    """``findings``: the amounts that differ; ``comparison``: all of them."""
+
+    def __init__(self, findings: Sequence[Finding], comparison: Sequence[ComparedAmount]) -> None:
         super().__init__(f"{len(findings)} totals differ")
         self.findings = findings
+        self.comparison = comparison
 
 
 class DgiUnreachable(NotSealed):

@@ -31,7 +31,7 @@ from bonopay_signer.sealing.replay import Outcome, find_sealed
 from bonopay_signer.sealing.settlement import Settlement, cancel_quietly
 from bonopay_signer.sealing.submissions import StateConflict, Submission, UidTaken
 from bonopay_signer.sealing.tidying import Tidying
-from bonopay_signer.sealing.totals import differences
+from bonopay_signer.sealing.totals import comparison, differences, record_difference
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
 from bonopay_signer.tenants.secrets import SecretsError
@@ -160,7 +160,8 @@ class InlineSealing:
         found = differences(invoice, pending.totals)
         if found:
             await self._give_up(work, "the DGI's totals differ", pending.uid)
-            raise DgiTotalsDiffer(found)
+            await record_difference(self._pool, invoice, pending.totals)
+            raise DgiTotalsDiffer(found, comparison(invoice, pending.totals))
         entry = await self._append(work, pending)
         sealed = Submission(**{**vars(submission), "state": "confirming", "uid": pending.uid})
         self._settlement.start(sealed, entry, outlet, ask_first=False)

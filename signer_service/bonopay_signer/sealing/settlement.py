@@ -16,6 +16,8 @@ no uid, or one that is not finalised by its device's word, cannot be certified t
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -49,8 +51,8 @@ from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import submissions
 from bonopay_signer.sealing.breakers import Breakers, breaker_of
 from bonopay_signer.sealing.devices import DeviceOf
-from bonopay_signer.sealing.submissions import Submission, UidTaken
-from bonopay_signer.sealing.totals import differences
+from bonopay_signer.sealing.submissions import State, Submission, UidTaken
+from bonopay_signer.sealing.totals import ComparedAmount, comparison, differences, record_difference
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.tenants.rows import Outlet
 from bonopay_signer.tenants.secrets import SecretsError
@@ -77,7 +79,7 @@ class Sealed:
 
     @property
     def uid(self) -> str:
-        assert self.submission.uid is not None, "only a queued document has no uid"
+        assert self.submission.uid is not None, "only a queued document has no uid to be confirmed"
         return self.submission.uid
 
     @property
@@ -199,7 +201,7 @@ class Settlement:
         return self._device_of(sealed.outlet, sealed.mcf)
 
     async def _resolve(self, sealed: Sealed) -> None:
-        if sealed.submission.uid is None:
+        if sealed.submission.uid is None or sealed.submission.state is State.QUEUED:
             await self._prepare_again(sealed)
             return
         device = self._device(sealed)
@@ -229,7 +231,9 @@ class Settlement:
         return sealed.mcf if sealed.mcf in devices else devices[0]
 
     async def _prepare_again(self, sealed: Sealed) -> None:
-        """A new uid, for what was not prepared yet, or whose uid is not finalised by its device's word."""
+        """A new uid, for what has none yet, or one that was not finalised, by its device's word, or must not be."""
+        if sealed.submission.uid is not None and sealed.submission.state is State.QUEUED:
+            await self._cancel_what_differs(sealed, sealed.submission.uid)
         async with self._turns[sealed.outlet.id]:
             try:
                 pending = await self._prepare(sealed)
@@ -239,15 +243,24 @@ class Settlement:
                     sealed, REJECTED, _rejected(sealed, sealed.submission.uid, refusal.code, refusal.words)
                 )
                 return
+            found = differences(sealed.invoice, pending.totals)
             async with self._pool.connection() as connection:
-                await submissions.prepared_again(connection, sealed.submission.id, pending.uid, sealed.mcf)
-        found = differences(sealed.invoice, pending.totals)
+                await submissions.prepared_again(
+                    connection, sealed.submission.id, pending.uid, sealed.mcf, may_confirm=not found
+                )
         if found:
             await cancel_quietly(self._device(sealed), sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
-            await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words))
+            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
+            compared = comparison(sealed.invoice, pending.totals)
+            await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words, compared))
             return
         await self._confirm(sealed, pending.uid)
+
+    async def _cancel_what_differs(self, sealed: Sealed, uid: str) -> None:
+        """At the device that gave the uid; one that is not to be had lets it expire by itself."""
+        with suppress(Unreachable, SecretsError):
+            await cancel_quietly(self._device_of(sealed.outlet, sealed.submission.mcf), sealed.number, uid)
 
     async def _prepare(self, sealed: Sealed) -> Pending:
         """With the device that is to be asked, or the other one when nothing happened there; one that is busy is asked
@@ -329,11 +342,10 @@ def _certified(sealed: Sealed, uid: str, elements: Elements) -> bytes:
     )
 
 
-def _rejected(sealed: Sealed, uid: str | None, code: str, words: str) -> bytes:
-    return canonical.encode(
-        _verdict_base(sealed, REJECTED, uid)
-        | {"nim": sealed.outlet.nim_of(sealed.mcf), "error": {"code": code, "message": words}}
-    )
+def _rejected(sealed: Sealed, uid: str | None, code: str, words: str, compared: Sequence[ComparedAmount] = ()) -> bytes:
+    error = {"code": code, "message": words} | ({"comparison": list(compared)} if compared else {})
+    nim = sealed.outlet.nim_of(sealed.mcf)
+    return canonical.encode(_verdict_base(sealed, REJECTED, uid) | {"nim": nim, "error": error})
 
 
 def _verdict_base(sealed: Sealed, kind: str, uid: str | None) -> dict[str, object]:

@@ -15,7 +15,8 @@
         hold a uid)           the next document)      before the DGI was asked)
 
 The ledger itself moves a row to ``confirming``, ``queued`` and ``settled``, in the entry's commit (``signer.append``).
-Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it.
+Before the seal a row may be given up and its number handed on; after it, only the DGI's word ends it. A ``queued`` row
+that has a uid: the DGI's totals are not ours, and that uid is to be cancelled, never confirmed.
 """
 
 from collections.abc import Collection
@@ -27,6 +28,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from bonopay_signer.events.store import LOCK_FOR_OUTLET
 from bonopay_signer.fiscal.numbering import fiscal_number
 from bonopay_signer.ledger.entries import Head
 
@@ -97,7 +99,8 @@ event AS (
       FROM signer.outlet WHERE id = %(outlet)s RETURNING detail)
 SELECT (detail ->> 'documents')::int FROM event
 """
-"""What waits for the DGI is due now, and an event tells who said so. How many documents; no row without the outlet."""
+"""What waits for the DGI is due now, and an event tells who said so. How many documents; no row without the outlet.
+After ``LOCK_FOR_OUTLET``."""
 _SELECT = f"SELECT {_columns()} FROM signer.submission"
 
 
@@ -134,11 +137,15 @@ async def released(connection: psycopg.AsyncConnection, submission_id: int) -> N
     await _move(connection, submission_id, (State.CANCELLING,), State.RELEASED)
 
 
-async def prepared_again(connection: psycopg.AsyncConnection, submission_id: int, uid: str, mcf: str | None) -> None:
+async def prepared_again(
+    connection: psycopg.AsyncConnection, submission_id: int, uid: str, mcf: str | None, may_confirm: bool = True
+) -> None:
     """A uid for a sealed document, and its device: the first, or another when the device of the old one said that it
-    was not finalised. Raises UidTaken."""
+    was not finalised. ``may_confirm``: not when its totals are not ours; the row is ``queued`` then, so that no crash
+    gets it confirmed. Raises UidTaken."""
     sources = (State.QUEUED, State.CONFIRMING, State.UNKNOWN)
-    await _move(connection, submission_id, sources, State.CONFIRMING, uid=uid, mcf=mcf)
+    target = State.CONFIRMING if may_confirm else State.QUEUED
+    await _move(connection, submission_id, sources, target, uid=uid, mcf=mcf)
 
 
 async def postponed(
@@ -201,7 +208,9 @@ async def due(
 
 async def restarted(connection: psycopg.AsyncConnection, outlet_id: str, by: str) -> int:
     """Make every sealed document of an outlet that waits for the DGI due now: how many those are (SFE §1.6.2)."""
-    row = await (await connection.execute(RESTART, {"outlet": outlet_id, "by": by})).fetchone()
+    async with connection.transaction():
+        await connection.execute(LOCK_FOR_OUTLET, {"outlet": outlet_id})
+        row = await (await connection.execute(RESTART, {"outlet": outlet_id, "by": by})).fetchone()
     return row[0] if row else 0
 
 

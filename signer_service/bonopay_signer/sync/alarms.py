@@ -12,6 +12,7 @@ token_unreadable      critical                the signer cannot decrypt it
 dgi_silent            notice … critical       no answer for 15 minutes, 24 h, 7 days, although it was asked
 reference_differs     warning                 the DGI's tables are not the fiscal core's
 mcf_silent            warning                 the MCF last reached the DGI more than 7 days ago (SFE §1.6.1)
+totals_differ         warning                 documents of 7 days were not sealed: the DGI's totals are not theirs
 ====================  ======================  =======================================================================
 """
 
@@ -34,6 +35,7 @@ Code = Literal[
     "dgi_silent",
     "reference_differs",
     "mcf_silent",
+    "totals_differ",
 ]
 Level = Literal["notice", "warning", "critical", "overdue"]
 CODES: tuple[Code, ...] = get_args(Code)
@@ -76,7 +78,7 @@ def alarms_of(facts: Facts, now: datetime) -> list[Alarm]:
     found = [*_regularisation(facts, now)]
     if not facts.row.is_closed:
         found += [*_pending(facts), *_rejected(facts), *_token(facts, now), *_silence(facts, now), *_tables(facts)]
-        found += [*_mcf(facts, now)]
+        found += [*_mcf(facts, now), *_totals(facts)]
     return found
 
 
@@ -135,6 +137,13 @@ def _mcf(facts: Facts, now: datetime) -> Iterator[Alarm]:
         yield _alarm(
             "mcf_silent", "warning", last + MCF_SILENCE, nim=row.mcf_nim, day=f"{last:%Y-%m-%d}", backlog=backlog
         )
+
+
+def _totals(facts: Facts) -> Iterator[Alarm]:
+    """What was sealed first (deferred) and then rejected for its totals is among ``documents_rejected``."""
+    row = facts.row
+    if row.differing:
+        yield _alarm("totals_differ", "warning", row.differing_since, number=row.differing, days=REJECTED_DAYS)
 
 
 def _reached(steps: _Steps, begin: datetime | None, now: datetime) -> tuple[Level, datetime] | None:

@@ -14,7 +14,7 @@ from bonopay_signer.reference.comparison import differences
 from bonopay_signer.tenants.secrets import SecretBox, SecretsError
 
 REJECTED_DAYS = 7
-"""How long a rejected document is an alarm."""
+"""How long a rejected document is an alarm, and one that was not sealed because the DGI's totals differ."""
 # A uid expires at the DGI about 2 minutes after it was given.
 _FACTS = f"""
 SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_token,
@@ -23,7 +23,8 @@ SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_t
        oldest.created_at AS oldest_at, COALESCE(rejected.number, 0) AS rejected, rejected.since AS rejected_since,
        answered.recorded_at AS answered_at, failed.recorded_at AS silent_since,
        mcf.nim AS mcf_nim, mcf.role AS mcf_role, mcf.created_at AS mcf_since, told.answered_at AS mcf_answered_at,
-       told.silent_since AS mcf_silent_since, told.backlog AS mcf_backlog, told.last_contact AS mcf_last_contact, o.nim
+       told.silent_since AS mcf_silent_since, told.backlog AS mcf_backlog, told.last_contact AS mcf_last_contact, o.nim,
+       COALESCE(differing.number, 0) AS differing, differing.since AS differing_since
   FROM signer.outlet o
   JOIN signer.merchant m ON m.nif = o.merchant_nif
   LEFT JOIN LATERAL (
@@ -55,6 +56,14 @@ SELECT o.id AS outlet_id, o.merchant_nif, o.dgi_mode AS mode, o.dgi_url, o.dgi_t
         ORDER BY id LIMIT 1) AS failed ON true
   LEFT JOIN signer.mcf ON mcf.outlet_id = o.id AND mcf.role <> 'removed'
   LEFT JOIN signer.mcf_state AS told ON told.outlet_id = o.id AND told.nim = mcf.nim
+  LEFT JOIN LATERAL (
+       SELECT count(DISTINCT blocked.document_id) AS number, min(blocked.at) AS since
+         FROM (SELECT at, (detail->>'document_id')::uuid AS document_id FROM signer.dgi_event
+                WHERE outlet_id = o.id AND kind = 'totals.differ'
+                  AND at > now() - interval '{REJECTED_DAYS} days') AS blocked
+        WHERE NOT EXISTS (SELECT FROM signer.document d
+                           WHERE d.merchant_nif = o.merchant_nif AND d.document_id = blocked.document_id)
+       ) AS differing ON true
 """
 
 
@@ -63,6 +72,7 @@ class OutletRow:
     """As read. ``counts``: documents under way by state; ``pending_uids``: those that the e-MCF may hold by now.
 
     ``answered_at`` and ``silent_since``: of the e-MCF; what begins with ``mcf_``: of the outlet's MCF, if it has one.
+    ``differing``: blocked before the seal by other totals of the DGI, and not sealed since.
     """
 
     outlet_id: str
@@ -79,6 +89,8 @@ class OutletRow:
     rejected_since: datetime | None
     answered_at: datetime | None
     silent_since: datetime | None
+    differing: int
+    differing_since: datetime | None
     nim: str = ""
     mcf_nim: str | None = None
     mcf_role: str | None = None

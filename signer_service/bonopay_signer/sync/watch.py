@@ -15,7 +15,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bonopay_signer import metrics
-from bonopay_signer.reference.store import add_event
+from bonopay_signer.events.store import add_event
 from bonopay_signer.reference.told import fiscal_today
 from bonopay_signer.sync import facts
 from bonopay_signer.sync.alarms import CODES, LEVELS, REMINDED, Alarm, alarms_of

@@ -104,6 +104,18 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "Check the MCF's network (SIM card, cable), then restart the sending: bonopay-signer outlet restart-sync.",
         ),
     ),
+    "totals_differ": (
+        Words(
+            "Factures bloquées en {days} jours, sans être scellées, car la DGI calcule d'autres totaux : {number}.",
+            "Invoices blocked in {days} days, without being sealed, as the DGI computes other totals: {number}.",
+        ),
+        Words(
+            "Comparer les deux calculs (réponse dgi_totals_differ, événement totals.differ), actualiser les taux, "
+            "recalculer la facture et la renvoyer.",
+            "Compare both computations (answer dgi_totals_differ, event totals.differ), refresh the rates, compute the "
+            "invoice and send it again.",
+        ),
+    ),
 }
 
 

@@ -31,6 +31,7 @@ def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -
         "/api/v1/outlets/{outlet_id}/sync/restart",
         "/api/v1/reference",
         "/api/v1/sync/status",
+        "/api/v1/events",
         "/api/v1/verify/{fiscal_number}",
         "/api/v1/verify/qr/{base32}",
         "/verify",

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ ISF = {SELLER: "ABC-DEF-01", OTHER_SELLER: "GHI-JKL-02"}
 class Sandbox:
     """Many e-MCFs of one seller, so that every test has an outlet of its own, and a few of another."""
 
-    def __init__(self, folder: Path, outlets: int = 1000, pending_seconds: int = 120) -> None:
+    def __init__(self, folder: Path, outlets: int = 1060, pending_seconds: int = 120) -> None:
         folder.mkdir(parents=True)
         self.nims = {
             SELLER: [f"CD01{number:06d}-1" for number in range(1, outlets + 1)],
@@ -33,6 +34,7 @@ class Sandbox:
         ]
         (folder / "accounts.json").write_text(json.dumps(accounts))
         self._tokens = folder / "tokens"
+        self._admin_token = folder / "dgi.sqlite.admin-token"
         port = free_port()
         self.root = f"http://127.0.0.1:{port}"
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--database", str(folder / "dgi.sqlite")]
@@ -55,6 +57,11 @@ class Sandbox:
         headers = {"Authorization": f"Bearer {self.token(nim)}"}
         url = f"{self.root}/edef/api/invoice/{uid}"
         return httpx.get(url, headers=headers, timeout=10).raise_for_status().json()
+
+    def faults(self, **changes: Any) -> None:
+        """Change what goes wrong at the DGI; ``nim`` limits it to one e-MCF (dgi_sandbox/README.md)."""
+        headers = {"Authorization": f"Bearer {self._admin_token.read_text().strip()}"}
+        httpx.post(f"{self.root}/admin/faults", headers=headers, json=changes, timeout=10).raise_for_status()
 
     def _answers(self) -> bool:
         assert self.process.is_running(), self.process.text()

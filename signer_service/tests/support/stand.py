@@ -235,6 +235,8 @@ def running_stand(cluster: str, token: Token, sandbox: Sandbox, folder: Path) ->
     """A started signer with a database of its own."""
     with throw_away_database(cluster) as database:
         stand = Stand(folder / "signer", database, token, sandbox)
-        stand.start()
-        yield stand
-        stand.close()
+        try:
+            stand.start()
+            yield stand
+        finally:
+            stand.close()

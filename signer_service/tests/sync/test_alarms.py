@@ -31,6 +31,8 @@ def facts(token: TokenState = READABLE, tables: TableState = NO_TABLES, **member
         "rejected_since": None,
         "answered_at": None,
         "silent_since": None,
+        "differing": 0,
+        "differing_since": None,
     }
     return Facts(OutletRow(**{**quiet, **members}), token, tables)
 
@@ -109,8 +111,12 @@ def test_mcf_without_contact_for_more_than_seven_days_with_a_backlog_or_not() ->
     assert one(mcf(None, registered=NOW - DAY)) is None
 
 
+def test_documents_that_other_totals_block_are_counted_since_the_first() -> None:
+    assert one(facts(differing=3, differing_since=NOW - DAY)) == ("totals_differ", "warning", NOW - DAY)
+
+
 def test_closed_outlet_still_has_to_regularise_and_nothing_else() -> None:
-    closed = waiting(50 * HOUR, is_closed=True, rejected=1, pending_uids=10, silent_since=NOW - DAY)
+    closed = waiting(50 * HOUR, is_closed=True, rejected=1, differing=1, pending_uids=10, silent_since=NOW - DAY)
     assert one(closed) == ("regularisation_due", "overdue", NOW - 2 * HOUR)
 
 
@@ -118,6 +124,7 @@ def test_every_alarm_speaks_both_languages_and_says_what_to_do() -> None:
     everything = [
         *(waiting(hours * HOUR) for hours in (24, 48)),
         facts(pending_uids=9, rejected=2, rejected_since=NOW, silent_since=NOW - DAY, tables=TableState(3, NOW)),
+        facts(differing=2, differing_since=NOW),
         *(facts(token=TokenState(True, NOW + days * DAY)) for days in (-1, 1)),
         facts(token=TokenState(False, None)),
         mcf(NOW - 8 * DAY),
