@@ -17,6 +17,8 @@
         "data/ir_cron.xml",
         "data/res_country.xml",
         "views/bonopay_outlet_views.xml",
+        "views/bonopay_outlet_status_views.xml",
+        "views/bonopay_seal_templates.xml",
         "views/bonopay_seal_views.xml",
         "views/account_move_views.xml",
         "views/account_journal_views.xml",
