@@ -111,7 +111,9 @@ class SignerConnection:
 
         :return: how many documents were made due; raises as :meth:`sync_status` does
         """
-        documents = self._call("POST", f"/api/v1/outlets/{quote(outlet_id, safe='')}/sync/restart").body.get("documents")
+        documents = self._call("POST", f"/api/v1/outlets/{quote(outlet_id, safe='')}/sync/restart").body.get(
+            "documents"
+        )
         if not isinstance(documents, int) or isinstance(documents, bool):
             raise SignerError("answer_malformed")
         return documents

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 def text(value: object, longest: int) -> str | None:
     """A text that the database can hold, cut at ``longest`` characters; ``None`` for nothing and for other types.
 
-    >>> text("a\\x00b", 200), text("abc", 2), text("", 9), text(7, 9)
-    ('ab', 'ab', None, None)
+    >>> text("a\\x00b", 200), text("a\\ud800", 9), text("abc", 2), text("", 9), text(7, 9)
+    ('ab', 'a?', 'ab', None, None)
     """
     if not isinstance(value, str):
         return None

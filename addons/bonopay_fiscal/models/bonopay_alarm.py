@@ -36,7 +36,7 @@ class BonopayAlarm(models.Model):
     message = fields.Text(compute="_compute_words")
     next_step = fields.Text(compute="_compute_words")
     called = fields.Boolean(readonly=True, help="A person was called for this alarm, and is not called again.")
-    activity_id = fields.Many2one("mail.activity", "Activity", readonly=True, ondelete="set null")
+    activity_id = fields.Many2one("mail.activity", readonly=True, ondelete="set null")
 
     _outlet_code_unique = models.Constraint("UNIQUE(outlet_id, code)", "An outlet has each alarm at most once.")
 

@@ -63,9 +63,7 @@ class BonopayOutlet(models.Model):
     dgi_answered_at = fields.Datetime("DGI's last answer", readonly=True, copy=False)
     dgi_silent_since = fields.Datetime("DGI silent since", readonly=True, copy=False)
     dgi_closed = fields.Boolean("Closed at the signer", readonly=True, copy=False)
-    alarm_ids = fields.One2many(
-        "bonopay.alarm", "outlet_id", "Alarms", readonly=True, copy=False, groups=_READERS
-    )
+    alarm_ids = fields.One2many("bonopay.alarm", "outlet_id", "Alarms", readonly=True, copy=False, groups=_READERS)
     device_ids = fields.One2many(
         "bonopay.device", "outlet_id", "Fiscal devices", readonly=True, copy=False, groups=_READERS
     )
@@ -91,7 +89,9 @@ class BonopayOutlet(models.Model):
     @api.depends("dgi_error")
     def _compute_dgi_error_message(self):
         for outlet in self:
-            outlet.dgi_error_message = outlet._signer_words(SignerError(outlet.dgi_error)) if outlet.dgi_error else False
+            outlet.dgi_error_message = (
+                outlet._signer_words(SignerError(outlet.dgi_error)) if outlet.dgi_error else False
+            )
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -110,7 +110,9 @@ class BonopayOutlet(models.Model):
     @api.model
     def _cron_read_status(self):
         """Read the status of all outlets that are in use, a company at a time. Never raises on a signer's refusal."""
-        by_company = self.sudo().search(self._due_status_domain(), order="dgi_asked_at NULLS FIRST").grouped("company_id")
+        by_company = (
+            self.sudo().search(self._due_status_domain(), order="dgi_asked_at NULLS FIRST").grouped("company_id")
+        )
         self.env["ir.cron"]._commit_progress(remaining=len(by_company))
         for outlets in by_company.values():
             outlets._read_status_surely()
@@ -120,10 +122,9 @@ class BonopayOutlet(models.Model):
     @api.model
     def _due_status_domain(self):
         """Outlets of companies that are live: connected to a signer. An archived outlet stays until nothing waits."""
-        connected = self.env["bonopay.credential"].sudo().search([]).company_id.filtered("bonopay_signer_url")
         due = fields.Datetime.subtract(fields.Datetime.now(), minutes=_FRESH_MINUTES)
         return [
-            ("company_id", "in", connected.filtered("active").ids),
+            ("company_id", "in", self.env["res.company"]._bonopay_connected().ids),
             "|", ("active", "=", True), "&", ("active", "=", False),
             "|", ("waiting_count", ">", 0), ("alarm_ids", "!=", False),
             "|", ("dgi_asked_at", "=", False), ("dgi_asked_at", "<=", due),
@@ -171,7 +172,9 @@ class BonopayOutlet(models.Model):
     def _take_status(self, status):
         now = fields.Datetime.now()
         devices = [Command.clear(), *(Command.create(device) for device in status.devices)]
-        self.write({**status.values, "dgi_read_at": now, "dgi_asked_at": now, "dgi_error": False, "device_ids": devices})
+        self.write(
+            {**status.values, "dgi_read_at": now, "dgi_asked_at": now, "dgi_error": False, "device_ids": devices}
+        )
         self._take_alarms(status.alarms)
 
     def _take_alarms(self, alarms):

@@ -57,12 +57,10 @@ class ResCompany(models.Model):
 
     @api.model
     def _bonopay_rate_companies(self):
-        connected = self.env["bonopay.credential"].sudo().search([]).company_id
-        return connected.filtered(
-            lambda company: company.active
-            and company.bonopay_take_rate
-            and company.bonopay_active
-            and company.currency_id.name == CURRENCY
+        return self._bonopay_connected().filtered(
+            lambda company: (
+                company.bonopay_take_rate and company.bonopay_active and company.currency_id.name == CURRENCY
+            )
         )
 
     def _bonopay_take_day_rate(self):
