@@ -1,5 +1,6 @@
 import logging
 
+from markupsafe import Markup
 from psycopg2.errors import SerializationFailure
 
 from odoo import Command, api, fields, models
@@ -260,9 +261,17 @@ class BonopayOutlet(models.Model):
 
     @api.model
     def get_empty_list_help(self, help_message):
-        # EXTENDS base: an empty list of the DGI's status is good news only where there are outlets
-        if self.env.context.get("bonopay_status") and not self.search_count([], limit=1):
-            help_message = self.env["ir.actions.act_window"]._for_xml_id("bonopay_fiscal.bonopay_outlet_action")["help"]
+        # EXTENDS base: an empty list of the DGI's status is good news only where every outlet is well
+        if self.env.context.get("bonopay_status"):
+            # loading an action asks with sudo(): record rules alone would let other companies' outlets count
+            outlets = self.search([("company_id", "in", self.env.companies.ids)])
+            words = None
+            if not outlets:
+                words = self.env._("There is no outlet yet. Create one under Bono Pay ▸ Outlets.")
+            elif set(outlets.mapped("dgi_level")) - {"ok", "notice"}:
+                words = self.env._("No outlet matches. Others need attention: remove the filter to see them.")
+            if words:
+                help_message = Markup('<p class="o_view_nocontent_neutral_face">{}</p>').format(words)
         return super().get_empty_list_help(help_message)
 
     def _notification(self, kind, message):

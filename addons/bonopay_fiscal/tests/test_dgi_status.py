@@ -273,10 +273,16 @@ class TestDgiStatus(FiscalCase):
         self.assertIn("cannot be reached", told["message"])
 
     def test_empty_list_is_good_news_only_where_there_are_outlets(self):
-        outlets = self.env["bonopay.outlet"].with_user(self.manager).with_context(bonopay_status=True, lang="en_US")
+        # with sudo(), as the client's loading of an action asks
+        outlets = self.env["bonopay.outlet"].with_user(self.manager).sudo()
+        outlets = outlets.with_context(bonopay_status=True, lang="en_US")
+        self._read()
         self.assertEqual(outlets.get_empty_list_help("All is well"), "All is well")
+        self._tell(alarm("dgi_silent", "warning"))
+        self._read()
+        self.assertIn("need attention", outlets.get_empty_list_help("All is well"))
         (self.outlet | self.second).active = False
-        self.assertIn("first outlet", outlets.get_empty_list_help("All is well"))
+        self.assertIn("no outlet yet", outlets.get_empty_list_help("All is well"))
 
     def test_status_is_due_again_after_five_minutes(self):
         self._read()
