@@ -1,7 +1,7 @@
 {
     "name": "Bono Pay: facture normalisée (DR Congo)",
     "summary": "Seal invoices and have them normalised by the DGI, from posting to print",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Accounting/Localizations/EDI",
     "countries": ["cd"],
     "author": "Bono Pay",
@@ -17,6 +17,8 @@
         "data/ir_cron.xml",
         "data/res_country.xml",
         "views/bonopay_outlet_views.xml",
+        "views/bonopay_outlet_status_views.xml",
+        "views/bonopay_seal_templates.xml",
         "views/bonopay_seal_views.xml",
         "views/account_move_views.xml",
         "views/account_journal_views.xml",

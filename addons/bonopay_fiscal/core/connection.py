@@ -10,6 +10,8 @@ import requests
 DEFAULT_TIMEOUTS = (3.0, 15.0)
 _MAX_ANSWER = 1 << 20
 _USER_AGENT = "bonopay-odoo/1"
+#: Outlets per page, so that a page stays well below the longest answer; and pages of the largest merchant.
+_PAGE, _MOST_PAGES = 100, 100
 
 
 class SignerError(Exception):
@@ -83,6 +85,39 @@ class SignerConnection:
         """What the signer knows of an outlet."""
         return self._call("GET", f"/api/v1/outlets/{quote(outlet_id, safe='')}")
 
+    def sync_status(self, outlet_id: str | None = None) -> list[dict]:
+        """How the outlets that the key covers stand with the DGI, or one of them.
+
+        :return: the items of all pages, each an object with ``outlet_id``
+        :raises SignerUnreachable: no answer
+        :raises SignerError: refused, or ``answer_malformed``
+        """
+        query = {"limit": _PAGE} if outlet_id is None else {"outlet_id": outlet_id}
+        items: list[dict] = []
+        for _number in range(_MOST_PAGES):
+            body = self._call("GET", "/api/v1/sync/status", params=query).body
+            items += _items(body.get("outlets"))
+            if not body.get("next_cursor"):
+                return items
+            query = {**query, "cursor": str(body["next_cursor"])}
+        raise SignerError("answer_malformed")
+
+    def reference(self) -> Reply:
+        """The fiscal day and the dollar's reference rate in force on it; raises as :meth:`sync_status` does."""
+        return self._call("GET", "/api/v1/reference")
+
+    def restart_sending(self, outlet_id: str) -> int:
+        """Have everything of an outlet that waits for the DGI sent now.
+
+        :return: how many documents were made due; raises as :meth:`sync_status` does
+        """
+        documents = self._call("POST", f"/api/v1/outlets/{quote(outlet_id, safe='')}/sync/restart").body.get(
+            "documents"
+        )
+        if not isinstance(documents, int) or isinstance(documents, bool):
+            raise SignerError("answer_malformed")
+        return documents
+
     def health(self) -> Reply:
         """Whether a signer lives at this address, and which."""
         return self._call("GET", "/health")
@@ -101,7 +136,7 @@ class SignerConnection:
             raise SignerUnreachable("signer_unreachable") from error
         except (requests.RequestException, ValueError) as error:
             raise SignerUnreachable("signer_address") from error
-        if response.status_code not in (200, 201):
+        if response.status_code not in (200, 201, 202):
             raise _problem(response)
         return _reply(body, response.status_code)
 
@@ -115,6 +150,12 @@ def _reply(body: bytes, status: int) -> Reply:
     if len(body) > _MAX_ANSWER or not isinstance(parsed, dict):
         raise SignerError("answer_malformed", status)
     return Reply(parsed, text)
+
+
+def _items(items: object) -> list[dict]:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise SignerError("answer_malformed")
+    return items
 
 
 def _about(reply: Reply, document_id: str, payload_hash: str) -> Reply:

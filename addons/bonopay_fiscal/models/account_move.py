@@ -14,6 +14,7 @@ MIRRORED = {
     "bonopay_sealed_at": "sealed_at",
     "bonopay_message": "last_error_message",
     "bonopay_next_attempt_at": "next_attempt_at",
+    "bonopay_comparison": "comparison_table",
 }
 READ_ONLY_FIELDS = frozenset(MIRRORED) | {"bonopay_seal_id", "bonopay_seal_ids", "bonopay_locked", "bonopay_required"}
 
@@ -41,6 +42,13 @@ class AccountMove(models.Model):
     # the reason tells how the server is set up: not for the portal
     bonopay_message = fields.Text(
         "Reason", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
+    )
+    bonopay_comparison = fields.Html(
+        "Our totals and the DGI's",
+        compute="_compute_bonopay_seal",
+        compute_sudo=True,
+        sanitize=False,
+        groups="base.group_user",
     )
     bonopay_next_attempt_at = fields.Datetime(
         "Next attempt", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"

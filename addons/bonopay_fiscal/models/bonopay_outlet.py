@@ -7,7 +7,7 @@ class BonopayOutlet(models.Model):
 
     _name = "bonopay.outlet"
     _description = "Fiscal outlet"
-    _inherit = "mail.thread"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "company_id, code"
     _rec_names_search = ["code", "name"]
     _check_company_auto = True

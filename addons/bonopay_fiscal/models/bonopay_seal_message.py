@@ -9,7 +9,7 @@ class BonopaySeal(models.Model):
     _inherit = "bonopay.seal"
 
     @api.depends_context("lang")
-    @api.depends("last_error_code", "last_error_document", "payload_hash", "state")
+    @api.depends("last_error_code", "last_error_document", "payload_hash", "state", "comparison")
     def _compute_last_error_message(self):
         for seal in self:
             seal.last_error_message = seal._error_message() if seal.last_error_code else False
@@ -20,7 +20,8 @@ class BonopaySeal(models.Model):
         lines = [words or document.get("detail") or self._unknown_words()]
         lines += self._conflict_lines(document)
         lines += self._dgi_lines(document)
-        lines += [f"• {self._finding_line(finding)}" for finding in document.get("findings") or []]
+        if not self.comparison:  # which says the same as the findings, and more
+            lines += [f"• {self._finding_line(finding)}" for finding in document.get("findings") or []]
         return "\n".join(line for line in lines if line)
 
     def _error_document(self):

@@ -12,7 +12,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import plaintext2html
 
-from ..core import payload, retry
+from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
 from .bonopay_seal import CORRECTABLE_STATES
 from .res_company import connect
@@ -178,6 +178,7 @@ class BonopaySeal(models.Model):
                 "next_attempt_at": self._next_attempt(attempts + 1) if open_still else False,
                 "last_error_code": values["state"] == "rejected" and "dgi_rejected",
                 "last_error_document": values["state"] == "rejected" and json.dumps(reply.body["dgi"].get("error")),
+                "comparison": comparison.rows_of(reply.body["dgi"].get("error")),
             }
         )
         self._wake_others()
@@ -217,6 +218,7 @@ class BonopaySeal(models.Model):
         self._as_writer().write(
             {
                 "state": state,
+                "comparison": comparison.rows_of(error.document) if state == "invalid" else self.comparison,
                 "attempts": attempts,
                 "next_attempt_at": self._next_attempt(attempts, error.retry_after) if state in OPEN_STATES else False,
                 "last_error_code": error.code,

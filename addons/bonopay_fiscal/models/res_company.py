@@ -109,6 +109,11 @@ class ResCompany(models.Model):
         return self.env._("The key file of this server cannot be used (%(detail)s).", detail=error.detail)
 
     @api.model
+    def _bonopay_connected(self):
+        """The companies that are live: those with the address of a signer and a key for it."""
+        return self.sudo().search([("bonopay_signer_url", "!=", False)]).filtered("bonopay_key_set")
+
+    @api.model
     def _bonopay_timeouts(self):
         parameters = self.env["ir.config_parameter"].sudo()
         names = ("bonopay_fiscal.connect_timeout", "bonopay_fiscal.read_timeout")

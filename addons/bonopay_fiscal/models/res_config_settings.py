@@ -7,6 +7,8 @@ class ResConfigSettings(models.TransientModel):
     bonopay_signer_url = fields.Char(related="company_id.bonopay_signer_url", readonly=False)
     bonopay_key_set = fields.Boolean(related="company_id.bonopay_key_set")
     bonopay_outlet_ids = fields.One2many(related="company_id.bonopay_outlet_ids")
+    bonopay_take_rate = fields.Boolean(related="company_id.bonopay_take_rate", readonly=False)
+    bonopay_rate_words = fields.Char(related="company_id.bonopay_rate_words")
     # never stored, not even in the transient table, and always read as empty
     bonopay_new_api_key = fields.Char(
         "API key", compute="_compute_bonopay_new_api_key", inverse="_inverse_bonopay_new_api_key"
@@ -25,6 +27,10 @@ class ResConfigSettings(models.TransientModel):
         self.company_id._bonopay_demand_manager()
         self.company_id._bonopay_store_key(False)
         return {"type": "ir.actions.client", "tag": "reload"}
+
+    def bonopay_take_rate_now(self):
+        """Take the dollar's rate of the day for the current company."""
+        return self.company_id.bonopay_take_rate_now()
 
     def bonopay_test_connection(self):
         """Open the list of checks for the current company."""

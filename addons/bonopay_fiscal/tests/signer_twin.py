@@ -8,9 +8,31 @@ import json
 import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
 
 API_KEY = "twin-key"
 UNKNOWN_KEY = {"code": "unauthorized", "message": {"fr": "clé inconnue", "en": "unknown key"}}
+
+
+RESTART = "/sync/restart"
+STATUS_PARAMETERS = {"outlet_id", "limit", "cursor"}
+
+
+def calm_status(outlet_id):
+    """An item of ``GET /api/v1/sync/status`` of an outlet with nothing to tell."""
+    return {
+        "outlet_id": outlet_id, "mode": "deferred", "closed": False, "counts": {}, "oldest_waiting": None,
+        "pending": {"count": 0, "limit": 10}, "rejected": {"count": 0, "days": 7},
+        "token_expires_at": "2027-05-31T00:00:00Z",
+        "contact": {"answered_at": "2026-11-21T08:30:01Z", "silent_since": None}, "alarms": [],
+    }  # fmt: skip
+
+
+def alarm(code, level, message="Le délai approche", next_step="Rétablir la connexion", **members):
+    """An alarm whose words begin with the language that they are for."""
+    words = {name: {"fr": f"fr {text}", "en": f"en {text}"} for name, text in
+             (("message", message), ("next_step", next_step))}  # fmt: skip
+    return {"code": code, "level": level, "since": "2026-11-21T08:30:01Z", **words, **members}
 
 
 def canonical(value):
@@ -26,6 +48,11 @@ class SignerTwin:
         self.unexpected = []
         self.sealed = {}
         self.dgi_status = "certified"
+        self.statuses = {"KIN001": calm_status("KIN001")}
+        self.page_size = 100
+        self.day = "2026-11-21"
+        self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
+        self.restartable = {"KIN001": 0}
         self._scripted = deque()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -79,8 +106,34 @@ class SignerTwin:
             return (200, self._with_dgi(answer)) if answer else (404, {"code": "not_found"})
         if method == "GET" and path.startswith("/api/v1/outlets/"):
             return self._outlet(path.rsplit("/", 1)[1])
+        if method == "POST" and path.startswith("/api/v1/outlets/") and path.endswith(RESTART) and not body:
+            return self._restart(path.removesuffix(RESTART).rsplit("/", 1)[1])
+        address = urlsplit(path)
+        if method == "GET" and address.path == "/api/v1/sync/status":
+            return self._status(parse_qsl(address.query, keep_blank_values=True))
+        if method == "GET" and path == "/api/v1/reference":
+            return 200, {"day": self.day, "usd": self.usd, "addresses": []}
         self.unexpected.append((method, path))
         return 404, {"code": "not_found"}
+
+    def _status(self, pairs):
+        query = dict(pairs)
+        if len(query) != len(pairs) or not query.keys() <= STATUS_PARAMETERS:
+            self.unexpected.append(("parameters", pairs))
+            return 400, {"code": "parameter_invalid"}
+        if "outlet_id" in query and query["outlet_id"] not in self.statuses:
+            return 404, {"code": "not_found"}
+        after = query.get("cursor", "")
+        ids = sorted(name for name in self.statuses if name > after and name == query.get("outlet_id", name))
+        shown = ids[: min(self.page_size, int(query.get("limit", 100)))]
+        following = shown[-1] if len(shown) < len(ids) else None
+        items = [self.statuses[name] for name in shown]
+        return 200, {"at": "2026-11-21T08:31:00Z", "outlets": items, "next_cursor": following}
+
+    def _restart(self, code):
+        if code not in self.restartable:
+            return 404, {"code": "not_found"}
+        return 202, {"outlet_id": code, "documents": self.restartable[code]}
 
     def _outlet(self, code):
         if code != "KIN001":

@@ -9,6 +9,7 @@ from odoo.modules.registry import Registry
 from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 
+from ..core import dgi_status
 from ..models import bonopay_seal_outbox
 from ..models.bonopay_credential import reveal
 from .common import LocalSigner
@@ -118,6 +119,23 @@ class TestAfterCommit(LocalSigner, BaseCase):
         self.assertEqual(len(tries), 2)
         self.assertEqual(len(self._sent()), 1)
         self.assertEqual([seal["state"] for seal in self._seals()], ["certified"])
+
+    def test_reading_the_status_of_an_outlet_holds_up_no_sale(self):
+        alarms = [{"code": "regularisation_due", "level": "critical"}]
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            outlet = env.ref("bonopay_fiscal.demo_outlet_kin001")._free_to_write()
+            self.assertTrue(outlet)
+            outlet._take_status(dgi_status.parse({"counts": {"queued": 1}, "alarms": alarms, "devices": [{}]}))
+            env.flush_all()
+            with self._env() as other:
+                other.cr.execute("SET LOCAL lock_timeout = '10s'")
+                self._draft(other).action_post()
+                self.assertFalse(
+                    other.ref("bonopay_fiscal.demo_outlet_kin001")._free_to_write(), "one reader at a time"
+                )
+            self.assertEqual([seal["state"] for seal in self._seals()], ["certified"])
+            cr.rollback()
 
     def test_two_users_post_at_once(self):
         drafts = [self._committed_draft() for _number in range(2)]

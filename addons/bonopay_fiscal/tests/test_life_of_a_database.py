@@ -7,6 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import convert_file
 
 from .common import FiscalCase
+from .signer_twin import alarm, calm_status
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +25,9 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertEqual(self.company.bonopay_signer_url, "http://127.0.0.1:9")
         self.assertTrue(self.outlet.test_mode)
         requests = len(self.twin.requests)
+        outlets = self.env["bonopay.outlet"]
+        self.assertNotIn(self.outlet, outlets.search(outlets._due_status_domain()))
+        self.assertNotIn(self.company, self.company._bonopay_rate_companies())
         move = self.post()
         self.assertEqual((move.state, move.bonopay_state), ("posted", "to_seal"))
         self.assertTrue(move.bonopay_seal_id.test_mode)
@@ -39,6 +43,10 @@ class TestLifeOfADatabase(FiscalCase):
         parameters.set_param("bonopay_fiscal.read_timeout", "7")
         cron = self.env.ref("bonopay_fiscal.ir_cron_send")
         cron.interval_number = 3
+        self.twin.statuses["KIN001"] = {**calm_status("KIN001"), "alarms": [alarm("token_expired", "critical")]}
+        self.outlet.manager_id = self.env.ref("base.user_admin")
+        self.outlet._read_status()
+        self.company.bonopay_take_rate = False
         manifest = ast.literal_eval((ROOT / "__manifest__.py").read_text())
         for path in manifest["data"]:
             convert_file(self.env, "bonopay_fiscal", path, {}, mode="update", noupdate=False)
@@ -49,6 +57,8 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertTrue(self.company.bonopay_key_set)
         self.assertEqual(parameters.get_param("bonopay_fiscal.read_timeout"), "7")
         self.assertEqual(cron.interval_number, 3)
+        self.assertEqual((self.outlet.dgi_level, len(self.outlet.activity_ids)), ("critical", 1))
+        self.assertFalse(self.company.bonopay_take_rate)
         self.assertEqual(self.journal.bonopay_outlet_id, self.outlet)
         self.assertEqual(self.tax_b.bonopay_group, "B")
 

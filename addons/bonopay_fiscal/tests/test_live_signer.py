@@ -91,3 +91,23 @@ class TestLiveSigner(FiscalCase):
         action = self.env["bonopay.connection.test"]._open(self.company)
         test = self.env["bonopay.connection.test"].browse(action["res_id"])
         self.assertTrue(test.passed, test.check_ids.mapped(lambda check: (check.name, check.passed, check.advice)))
+
+    def test_status_of_the_outlet_is_read_with_nothing_left_to_guess(self):
+        self.post_certified(self.draft())
+        self.assertIsNone(self.outlet._read_status())
+        self.assertFalse(self.outlet.dgi_error)
+        self.assertTrue(self.outlet.dgi_read_at and self.outlet.dgi_answered_at)
+        self.assertEqual(self.outlet.waiting_count, 0)
+        with connect(self.company) as connection:
+            [item] = connection.sync_status(self.outlet.code)
+        self.assertEqual(set(self.outlet.alarm_ids.mapped("code")), {alarm["code"] for alarm in item["alarms"]})
+        self.assertEqual(len(self.outlet.device_ids), len(item.get("devices") or []))
+
+    def test_rate_of_the_day_of_the_signer_becomes_that_of_the_company(self):
+        rate = self.company._bonopay_take_day_rate()
+        with connect(self.company) as connection:
+            told = connection.reference().body
+        self.assertEqual(bool(rate), told["usd"] is not None)
+        if rate:
+            self.assertAlmostEqual(rate.inverse_company_rate, float(told["usd"]["rate"]))
+            self.assertEqual(str(rate.name), told["day"])
