@@ -125,7 +125,7 @@ class BonopayOutlet(models.Model):
         """Outlets of companies that are live: connected to a signer. An archived outlet stays until nothing waits."""
         due = fields.Datetime.subtract(fields.Datetime.now(), minutes=_FRESH_MINUTES)
         return [
-            ("company_id", "in", self.env["res.company"]._bonopay_connected().ids),
+            ("company_id", "in", self.env["res.company"]._bonopay_live_companies().ids),
             "|", ("active", "=", True), "&", ("active", "=", False),
             "|", ("waiting_count", ">", 0), ("alarm_ids", "!=", False),
             "|", ("dgi_asked_at", "=", False), ("dgi_asked_at", "<=", due),

@@ -109,7 +109,7 @@ class ResCompany(models.Model):
         return self.env._("The key file of this server cannot be used (%(detail)s).", detail=error.detail)
 
     @api.model
-    def _bonopay_connected(self):
+    def _bonopay_live_companies(self):
         """The companies that are live: those with the address of a signer and a key for it."""
         return self.sudo().search([("bonopay_signer_url", "!=", False)]).filtered("bonopay_key_set")
 

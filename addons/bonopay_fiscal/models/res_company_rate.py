@@ -57,7 +57,7 @@ class ResCompany(models.Model):
 
     @api.model
     def _bonopay_rate_companies(self):
-        return self._bonopay_connected().filtered(
+        return self._bonopay_live_companies().filtered(
             lambda company: (
                 company.bonopay_take_rate and company.bonopay_active and company.currency_id.name == CURRENCY
             )
