@@ -149,7 +149,8 @@ def draft_invoice(session: Session) -> int:
 def seal_of(session: Session, invoice: int) -> dict[str, Any]:
     """The live seal of an invoice, as its accountant reads it."""
     fields = ["fiscal_number", "short_code", "dgi_code", "dgi_counters", "verification_url", "state", "payload"]
-    [seal] = session.call("bonopay.seal", "search_read", [["move_id", "=", invoice]], fields)
+    domain = [["move_id", "=", invoice], ["superseded", "=", False]]
+    [seal] = session.call("bonopay.seal", "search_read", domain, fields)
     return seal
 
 

@@ -150,7 +150,7 @@ class Session:
             answer = json.load(response)
         if "error" in answer:
             raise LauncherError(answer["error"]["data"]["message"], f"Odoo refused {path}.")
-        return answer["result"]
+        return answer.get("result")  # left out by Odoo for None
 
 
 # --- the base database, made once per build of Odoo and cached -------------------------------------------------------
