@@ -52,9 +52,10 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     heads: list[KnownHead]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Known:
-    """All that the store knows of its shard."""
+    """All that the store knows of its shard, and where that ends. ``heads`` go on with the store; the end does not, so
+    that whoever compares with it sees one end and not parts of two."""
 
     shard: int
     log_epoch: int
@@ -62,9 +63,9 @@ class Known:
     last_hash: bytes
     heads: dict[str, KnownHead]
 
-    def absorb(self, mark: Mark) -> None:
-        self.log_epoch, self.size, self.last_hash = mark.log_epoch, mark.size, mark.last_hash
+    def after(self, mark: Mark) -> "Known":
         self.heads.update((head.outlet_id, head) for head in mark.heads)
+        return replace(self, log_epoch=mark.log_epoch, size=mark.size, last_hash=mark.last_hash)
 
     def mark(self) -> Mark:
         return Mark(self.shard, self.log_epoch, self.size, self.last_hash, list(self.heads.values()))
@@ -140,9 +141,7 @@ class HeadStore:
         data = _record(mark)
         if self._journal is None or self._offset + len(data) + _HEADER > JOURNAL_SIZE:
             # On a copy: what is known must never be ahead of what is on the disk.
-            known = replace(self._known, heads=dict(self._known.heads))
-            known.absorb(mark)
-            self.write(known)
+            self.write(replace(self._known, heads=dict(self._known.heads)).after(mark))
             return
         try:
             _write_all(self._journal, data, self._offset)
@@ -150,7 +149,7 @@ class HeadStore:
         except OSError as error:
             raise HeadStoreError(f"the head store {self._folder} cannot be written: {error.strerror}") from error
         self._offset += len(data)
-        self._known.absorb(mark)
+        self._known = self._known.after(mark)
 
     def check(self) -> None:
         """Whether the next snapshot can be written. Raises HeadStoreError: a read-only or full disk, a folder gone.
@@ -215,11 +214,10 @@ class HeadStore:
         first = next(_marks(snapshot), None)
         if first is None or first.shard != self._shard:
             raise HeadStoreError(f"{self._snapshot} is damaged, or belongs to another shard")
-        known = Known(self._shard, 0, 0, b"", {})
-        known.absorb(first)
+        known = Known(self._shard, 0, 0, b"", {}).after(first)
         for mark in _marks(journal):
             if mark.shard == self._shard and (mark.log_epoch, mark.size) >= (known.log_epoch, known.size):
-                known.absorb(mark)
+                known = known.after(mark)
         return known
 
 

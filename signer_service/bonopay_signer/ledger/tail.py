@@ -19,7 +19,7 @@ from bonopay_signer.ledger import rollback, store
 from bonopay_signer.ledger.batch import Plan, signed_entries
 from bonopay_signer.ledger.entries import Entry, Head
 from bonopay_signer.ledger.errors import AWAY, LedgerUnavailable, named
-from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError, Mark, known_heads
+from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError, KnownHead, Mark, known_heads
 from bonopay_signer.ledger.store import Shard
 
 _logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Tail:
         self._in_doubt: Exception | None = None
         self._unremembered: Exception | None = None
         self._remembering = asyncio.Lock()
+        self._moved: dict[str, KnownHead] = {}  # what the head store does not know yet
         self.heads: dict[str, Head] = {}
 
     @property
@@ -157,9 +158,11 @@ class Tail:
         return await store.hash_at(connection, self._shard_id, after.size - 1) == after.last_hash
 
     def mark(self, plan: Plan) -> Mark:
-        """What the head store is to know of a plan that was appended just now."""
+        """What the head store is to know once a plan was appended, with what it still has not been told of plans
+        before: whichever mark it takes first, no head stays behind."""
+        self._moved |= {head.outlet_id: head for head in known_heads(plan.heads.values())}
         shard = self.shard
-        return Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, known_heads(plan.heads.values()))
+        return Mark(shard.id, shard.log_epoch, shard.size, shard.last_hash, list(self._moved.values()))
 
     async def remember(self, mark: Mark) -> None:
         """In the head store, for as long as it takes: it is sealed, but nobody may know yet."""
@@ -181,6 +184,9 @@ class Tail:
     async def _record(self, mark: Mark) -> None:
         async with self._remembering:
             await asyncio.to_thread(self._head_store.record, mark)
+        for head in mark.heads:
+            if self._moved.get(head.outlet_id) == head:
+                del self._moved[head.outlet_id]
 
     async def _catch_up(self, shard: Shard, heads: Mapping[str, Head]) -> None:
         known = self._head_store.known

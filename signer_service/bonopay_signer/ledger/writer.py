@@ -93,10 +93,10 @@ class LedgerWriter:
 
     async def close(self) -> None:
         """Stop writing. What still waits is answered LedgerUnavailable."""
-        tasks = [self._task, self._commit.task if self._commit else None, *self._releases]
-        for task in filter(None, tasks):
-            task.cancel()
-            await asyncio.wait([task])
+        await _ended(self._task)
+        await _ended(self._commit.task if self._commit else None)  # which may have begun a release just now
+        for release in self._releases:
+            await _ended(release)
         while self._sealed:
             self._answer_some()
         for waiting in [*self._in_hand, *self._queue.take_all()]:
@@ -283,8 +283,8 @@ class LedgerWriter:
 
     async def _write_alone(self, batch: list[Waiting], look: bool = False) -> None:
         """A batch from its preparation to its answers, with nothing ahead of it."""
-        await self._tail.load()
         await self._released()
+        await self._tail.load()
         prepared = await self._preparation.of(batch, look=look)
         self._refuse(prepared)
         if prepared.batch:
@@ -308,6 +308,8 @@ class LedgerWriter:
             await self._tail.remember(mark)
         except BaseException as error:
             stops = isinstance(error, asyncio.CancelledError)
+            if not stops:
+                _logger.exception("a batch is in the database and was not told to the head store")
             _fail(batch, LedgerUnavailable("the service stops") if stops else named(error))
             raise
         self._sealed += batch
@@ -336,6 +338,13 @@ def _observe(batch: Sequence[Waiting]) -> None:
         metrics.queue.observe(now - waiting.arrived)
     named_ones = [waiting.request_id for waiting in batch[:_NAMED_REQUESTS] if waiting.request_id]
     logs.request_ids.set(named_ones)
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task, if there is one, and wait until it has ended."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _fail(batch: Sequence[Waiting], error: Exception) -> None:

@@ -135,6 +135,16 @@ def test_torn_record_at_the_end_is_passed_over(tmp_path: Path, kept: int) -> Non
     assert known_at(tmp_path).size == 2
 
 
+def test_what_is_compared_with_does_not_move_on_meanwhile(tmp_path: Path) -> None:
+    """Else a healthy database would now and then look like another one (rollback.refuse_lost_entries)."""
+    store = opened(tmp_path)
+    store.record(mark(1))
+    compared = store.known
+    store.record(mark(2))
+    assert (compared.size, store.known.size) == (1, 2)
+    store.close()
+
+
 def test_a_mark_that_comes_late_does_not_take_the_store_back(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.record(mark(2))

@@ -14,7 +14,7 @@ from bonopay_signer.fiscal.parsing import parse
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import Entry
 from bonopay_signer.ledger.errors import AlreadySealed
-from bonopay_signer.ledger.headstore import HeadStore, Mark
+from bonopay_signer.ledger.headstore import HeadStore, HeadStoreError, Mark
 from bonopay_signer.ledger.verify.run import verify_database
 from bonopay_signer.sealing.drafts import invoice_draft
 
@@ -133,3 +133,33 @@ async def test_a_stop_while_the_head_store_is_away_answers_that_it_is_not_known(
     async with books.open():
         assert (await books.invoice("KIN001")).position == 3
     assert HeadStore(books.folder, 0).read().size == 4, "what was being written has not taken its successor back"
+
+
+async def test_after_an_outage_no_outlet_stays_behind_whichever_mark_is_written_first(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second batch's mark gets through first, and the first one's is old by then."""
+    record, away, first_after = HeadStore.record, True, []
+
+    def unsteady(heads: HeadStore, mark: Mark) -> None:
+        if away or (not first_after and mark.size < 4):
+            raise HeadStoreError("the disk is away")
+        first_after.append(mark.size)
+        record(heads, mark)
+
+    async with books.open():
+        books.writer._patience = 60
+        await books.invoice("KIN001")
+        await books.invoice("KIN002")
+        monkeypatch.setattr(HeadStore, "record", unsteady)
+        tasks = [asyncio.create_task(books.invoice("KIN001"))]
+        await _until_stored(books, 3)
+        tasks.append(asyncio.create_task(books.invoice("KIN002")))
+        await _until_stored(books, 4)
+        away = False
+        entries = await asyncio.gather(*tasks)
+    assert first_after[0] == 4
+    known = HeadStore(books.folder, 0).read()
+    assert {name: known.heads[name].entry_hash for name in ("KIN001", "KIN002")} == {
+        entry.outlet_id: entry.entry_hash for entry in entries
+    }
