@@ -35,6 +35,7 @@ from bonopay_signer.sealing.tidying import Tidying
 from bonopay_signer.sealing.turns import Turns
 from bonopay_signer.settings import Settings, token_address
 from bonopay_signer.sync.mcfs import McfWatch
+from bonopay_signer.sync.restarts import Restarts
 from bonopay_signer.sync.watch import AlarmWatch
 from bonopay_signer.tenants.access import Access
 from bonopay_signer.tenants.limits import Rate, RateLimits
@@ -60,6 +61,7 @@ class Service:
         self.pool = make_pool(dsn, settings.database_pool_size)
         self.tenants = TenantPool(dsn, settings.database_pool_size)
         self.registry = Registry(dsn, self.pool, self.restart_sync)
+        self.restarts = Restarts(self.pool, self.restart_sync)
         self._usage = KeyUsage(self.pool, settings.key_usage_interval)
         limits = RateLimits(
             Rate(settings.key_rate, settings.key_burst), Rate(settings.outlet_rate, settings.outlet_burst)

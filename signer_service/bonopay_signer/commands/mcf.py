@@ -8,9 +8,13 @@ from bonopay_signer.events.store import LOCK_FOR_OUTLET
 from bonopay_signer.sealing.submissions import RESTART
 from bonopay_signer.settings import Settings
 from bonopay_signer.tenants import admin
-from bonopay_signer.tenants.actions import actor
 from bonopay_signer.tenants.listener import CHANNEL
 
+_LOG_RESTART = """
+SELECT signer.log_action('outlet.restart-sync', 'outlet ' || id, merchant_nif, NULL, '{}')
+  FROM signer.outlet WHERE id = %(outlet)s
+"""
+# {}: what the log says of an outlet is compared with its row, of which a restart changes nothing.
 _SPEEDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
 
 
@@ -66,9 +70,11 @@ def _set_main(arguments: argparse.Namespace, settings: Settings) -> int:
 def _restart_sync(arguments: argparse.Namespace, settings: Settings) -> int:
     with administering(settings, "outlet.restart-sync") as connection:
         connection.execute(LOCK_FOR_OUTLET, {"outlet": arguments.id})
-        row = connection.execute(RESTART, {"outlet": arguments.id, "by": actor()}).fetchone()
+        # The merchant reads the event; who it was, and at which host, is for the action log.
+        row = connection.execute(RESTART, {"outlet": arguments.id, "by": "operator"}).fetchone()
         if row is None:
             raise LookupError(f"no outlet {arguments.id}")
+        connection.execute(_LOG_RESTART, {"outlet": arguments.id})
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"restart {arguments.id}"])
     print(f"{row[0]} documents of {arguments.id} that wait for the DGI are due now")
     return 0

@@ -89,18 +89,21 @@ def _columns(of: str = "") -> str:
 
 
 RESTART = """
-WITH due AS (
+WITH waiting AS (
+    SELECT count(*) AS documents FROM signer.submission
+     WHERE outlet_id = %(outlet)s AND state IN ('queued', 'confirming', 'unknown')),
+due AS (
     UPDATE signer.submission SET next_attempt_at = now()
-     WHERE outlet_id = %(outlet)s AND state IN ('queued', 'confirming', 'unknown') RETURNING 1),
+     WHERE outlet_id = %(outlet)s AND state IN ('queued', 'confirming', 'unknown') AND next_attempt_at > now()),
 event AS (
     INSERT INTO signer.dgi_event (merchant_nif, outlet_id, kind, code, detail)
     SELECT merchant_nif, id, 'sync.restarted', 'sync_restart',
-           jsonb_build_object('documents', (SELECT count(*) FROM due), 'by', %(by)s::text)
+           jsonb_build_object('documents', (SELECT documents FROM waiting), 'by', %(by)s::text)
       FROM signer.outlet WHERE id = %(outlet)s RETURNING detail)
 SELECT (detail ->> 'documents')::int FROM event
 """
-"""What waits for the DGI is due now, and an event tells who said so. How many documents; no row without the outlet.
-After ``LOCK_FOR_OUTLET``."""
+"""What waits for the DGI is due now, and an event tells who said so. How many documents wait, with those that were due
+already, whose rows are left alone; no row without the outlet. After ``LOCK_FOR_OUTLET``."""
 _SELECT = f"SELECT {_columns()} FROM signer.submission"
 
 

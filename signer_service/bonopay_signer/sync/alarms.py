@@ -22,7 +22,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from bonopay_signer.sync.facts import REJECTED_DAYS, Facts
+from bonopay_signer.sync.facts import REJECTED_DAYS, Facts, OutletRow
 from bonopay_signer.sync.words import Words, words_of
 
 Code = Literal[
@@ -133,10 +133,15 @@ def _mcf(facts: Facts, now: datetime) -> Iterator[Alarm]:
     row = facts.row
     last = row.mcf_last_contact or row.mcf_since
     if row.mcf_nim is not None and last is not None and last + MCF_SILENCE < now:
-        backlog = 0 if row.mcf_backlog is None else row.mcf_backlog
-        yield _alarm(
-            "mcf_silent", "warning", last + MCF_SILENCE, nim=row.mcf_nim, day=f"{last:%Y-%m-%d}", backlog=backlog
-        )
+        values = {"nim": row.mcf_nim, "day": f"{last:%Y-%m-%d}", "backlog": row.mcf_backlog}
+        yield _alarm("mcf_silent", "warning", last + MCF_SILENCE, _mcf_case(row), **values)
+
+
+def _mcf_case(row: OutletRow) -> str:
+    """Which words are true of a silent MCF."""
+    if row.mcf_last_contact is not None:
+        return ""
+    return "no answer" if row.mcf_backlog is None else "no contact"
 
 
 def _totals(facts: Facts) -> Iterator[Alarm]:
@@ -153,6 +158,7 @@ def _reached(steps: _Steps, begin: datetime | None, now: datetime) -> tuple[Leve
     return next(((level, begin + after) for after, level in steps if begin + after <= now), None)
 
 
-def _alarm(code: Code, level: Level, since: datetime | None, **values: object) -> Alarm:
-    message, next_step = words_of(code, level, values)
+def _alarm(code: Code, level: Level, since: datetime | None, case: str = "", **values: object) -> Alarm:
+    """``case``: what tells the words of an alarm apart besides its level."""
+    message, next_step = words_of(code, case or level, values)
     return Alarm(code, level, since, message, next_step)

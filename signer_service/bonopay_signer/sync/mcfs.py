@@ -18,6 +18,9 @@ from bonopay_signer.tenants.rows import Outlet, devices_of_shard, find_outlet
 _logger = logging.getLogger(__name__)
 _KINSHASA = timezone(timedelta(hours=1))
 _OUTAGES = (psycopg.Error, PoolTimeout, JournalUnavailable)
+_OF_SHARD = """
+SELECT FROM signer.outlet o JOIN signer.merchant m ON m.nif = o.merchant_nif WHERE o.id = %s AND m.shard = %s
+"""
 _ANSWERED = """
 INSERT INTO signer.mcf_state (outlet_id, merchant_nif, nim, answered_at, backlog, last_contact)
 VALUES (%(outlet)s, %(nif)s, %(nim)s, now(), %(backlog)s, %(contact)s)
@@ -40,7 +43,7 @@ class McfWatch:
         self._devices = devices
         self._shard = shard
         self._interval = interval
-        self._asked_for: set[asyncio.Task[None]] = set()
+        self._asked_for: dict[str, asyncio.Task[None]] = {}  # by outlet
 
     async def run(self) -> None:
         """For ever, until cancelled. Nothing that fails here stops the loop: it is logged and tried again."""
@@ -49,14 +52,18 @@ class McfWatch:
                 await self._ask_all()
                 await asyncio.sleep(self._interval)
         finally:
-            for task in self._asked_for:
+            for task in self._asked_for.values():
                 task.cancel()
 
     def ask_soon(self, outlet_id: str) -> None:
-        """Ask one outlet's MCF now, besides the rounds; nothing when it has none."""
-        task = asyncio.create_task(self._ask(outlet_id))
-        self._asked_for.add(task)
-        task.add_done_callback(self._asked_for.discard)
+        """Ask one outlet's MCF now, besides the rounds; nothing when it has none, is another shard's, or when this was
+        said before and is under way.
+
+        The signers of all shards hear of a restart, and each would open the port of that name of its own machine.
+        """
+        if outlet_id not in self._asked_for:
+            task = self._asked_for[outlet_id] = asyncio.create_task(self._ask(outlet_id))
+            task.add_done_callback(lambda _task: self._asked_for.pop(outlet_id))
 
     async def _ask_all(self) -> None:
         try:
@@ -70,7 +77,8 @@ class McfWatch:
     async def _ask(self, outlet_id: str) -> None:
         try:
             async with self._pool.connection() as connection:
-                outlet = await find_outlet(connection, outlet_id)
+                ours = await connection.execute(_OF_SHARD, [outlet_id, self._shard])
+                outlet = await find_outlet(connection, outlet_id) if ours.rowcount else None
             nim = next((mcf for mcf in outlet.devices if mcf is not None), None) if outlet else None
             if outlet is not None and nim is not None and outlet.revoked_at is None:
                 await self._ask_mcf(outlet, nim)

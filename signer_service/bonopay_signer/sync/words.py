@@ -18,6 +18,10 @@ _REPLACE_TOKEN = Words(
     "Demander un nouveau jeton à la DGI, puis : bonopay-signer outlet set-dgi-token.",
     "Ask the DGI for a new token, then: bonopay-signer outlet set-dgi-token.",
 )
+_MEND_MCF_NETWORK = Words(
+    "Vérifier le réseau du MCF (carte SIM, câble), puis relancer l'envoi : bonopay-signer outlet restart-sync.",
+    "Check the MCF's network (SIM card, cable), then restart the sending: bonopay-signer outlet restart-sync.",
+)
 _WORDS: Mapping[str, tuple[Words, Words]] = {
     "regularisation_due": (
         Words(
@@ -99,9 +103,25 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "Le MCF {nim} n'a pas joint la DGI depuis le {day} ; factures qu'il ne lui a pas transmises : {backlog}.",
             "The MCF {nim} has not reached the DGI since {day}; invoices that it has not sent to it: {backlog}.",
         ),
+        _MEND_MCF_NETWORK,
+    ),
+    "mcf_silent no contact": (
         Words(
-            "Vérifier le réseau du MCF (carte SIM, câble), puis relancer l'envoi : bonopay-signer outlet restart-sync.",
-            "Check the MCF's network (SIM card, cable), then restart the sending: bonopay-signer outlet restart-sync.",
+            "Le MCF {nim}, enregistré le {day}, n'a fait état d'aucun contact avec la DGI ; factures qu'il ne lui a "
+            "pas transmises : {backlog}.",
+            "The MCF {nim}, registered on {day}, has told of no contact with the DGI; invoices that it has not sent to "
+            "it: {backlog}.",
+        ),
+        _MEND_MCF_NETWORK,
+    ),
+    "mcf_silent no answer": (
+        Words(
+            "Le MCF {nim}, enregistré le {day}, n'a encore rien dit de sa liaison avec la DGI.",
+            "The MCF {nim}, registered on {day}, has not told anything of its link to the DGI yet.",
+        ),
+        Words(
+            "Vérifier que le MCF est allumé et branché au port enregistré, puis : bonopay-signer outlet restart-sync.",
+            "Check that the MCF is on and connected to its registered port, then: bonopay-signer outlet restart-sync.",
         ),
     ),
     "totals_differ": (
@@ -119,7 +139,7 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
 }
 
 
-def words_of(code: str, level: str, values: Mapping[str, object]) -> tuple[Words, Words]:
-    """(message, next step) of an alarm."""
-    message, next_step = _WORDS.get(f"{code} {level}") or _WORDS[code]
+def words_of(code: str, case: str, values: Mapping[str, object]) -> tuple[Words, Words]:
+    """(message, next step) of an alarm. ``case``: its level, or what else tells its words apart."""
+    message, next_step = _WORDS.get(f"{code} {case}") or _WORDS[code]
     return Words(message.fr.format(**values), message.en.format(**values)), next_step

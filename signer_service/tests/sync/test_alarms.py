@@ -111,6 +111,20 @@ def test_mcf_without_contact_for_more_than_seven_days_with_a_backlog_or_not() ->
     assert one(mcf(None, registered=NOW - DAY)) is None
 
 
+def test_silent_mcf_is_told_to_have_had_a_contact_only_when_it_had_one() -> None:
+    """Its registration is no contact, and of one that never answered nothing is known."""
+    ((had,), (none,), (silent,)) = (
+        alarms_of(given, NOW) for given in (mcf(NOW - 8 * DAY), mcf(None, backlog=3), mcf(None, backlog=None))
+    )
+    eight, registered = f"{NOW - 8 * DAY:%Y-%m-%d}", f"{NOW - 30 * DAY:%Y-%m-%d}"
+    assert f"n'a pas joint la DGI depuis le {eight}" in had.message.fr and f"since {eight}" in had.message.en
+    for alarm in (none, silent):
+        assert f"enregistré le {registered}" in alarm.message.fr and "depuis" not in alarm.message.fr
+        assert f"registered on {registered}" in alarm.message.en and "since" not in alarm.message.en
+    assert none.message.fr.endswith(" : 3.") and none.message.en.endswith(": 3.")
+    assert not any(character in silent.message.en for character in ":;"), "no backlog was told"
+
+
 def test_documents_that_other_totals_block_are_counted_since_the_first() -> None:
     assert one(facts(differing=3, differing_since=NOW - DAY)) == ("totals_differ", "warning", NOW - DAY)
 
@@ -127,7 +141,7 @@ def test_every_alarm_speaks_both_languages_and_says_what_to_do() -> None:
         facts(differing=2, differing_since=NOW),
         *(facts(token=TokenState(True, NOW + days * DAY)) for days in (-1, 1)),
         facts(token=TokenState(False, None)),
-        mcf(NOW - 8 * DAY),
+        *(mcf(NOW - 8 * DAY), mcf(None), mcf(None, backlog=None)),
     ]
     found: list[Alarm] = [alarm for given in everything for alarm in alarms_of(given, NOW)]
     assert {alarm.code for alarm in found} == set(CODES)

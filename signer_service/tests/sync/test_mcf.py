@@ -1,10 +1,13 @@
 """An outlet's MCF in ``GET /api/v1/sync/status``, its alarm, and the restart of the sending (SFE §1.6)."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from bonopay_signer.tenants.actions import actor
 
 from ..dgi.mcf.twin import McfTwin
 from ..support.databases import throw_away_database
@@ -124,6 +127,7 @@ def test_restart_of_the_sending_asks_at_once_what_would_have_waited(signer: Stan
     key = {"Authorization": f"Bearer {signer.key}"}
     response = signer.http.post(f"/api/v1/outlets/{outlet.id}/sync/restart", headers=key)
     assert (response.status_code, response.json()) == (202, {"outlet_id": outlet.id, "documents": waiting})
+    assert signer.http.post(f"/api/v1/outlets/{outlet.id}/sync/restart", headers=key).status_code == 202
     wait_until(lambda: signer.settled(outlet), "all are settled", 60)
     assert told(signer, outlet)["emcf"]["breaker"] == "closed"
     signer.assert_sound(outlet, waiting)
@@ -142,7 +146,15 @@ def test_restart_by_the_command_reaches_the_running_service(signer: Stand) -> No
     done = signer.command("outlet", "restart-sync", outlet.id)
     assert done.returncode == 0 and done.stdout.startswith(f"{waiting} documents of {outlet.id}"), done.stderr
     wait_until(lambda: signer.settled(outlet), "all are settled", 60)
-    assert events(signer, outlet, "sync_restart") == [("sync.restarted", None)]
+    ((kind, detail),) = signer.rows(
+        "SELECT kind, detail FROM signer.dgi_event WHERE outlet_id = %s AND code = 'sync_restart'", outlet.id
+    )
+    assert (kind, detail) == ("sync.restarted", {"documents": waiting, "by": "operator"}), "no user, no host"
+    assert detail == signer.get(f"/api/v1/events?outlet_id={outlet.id}&code=sync_restart").json()["events"][0]["detail"]
+    last = json.loads(signer.command("action-log", "--json", "--merchant", outlet.nif).stdout)[-1]
+    assert (last["action"], last["subject"]) == ("outlet.restart-sync", f"outlet {outlet.id}")
+    assert last["actor"] == actor()
+    assert signer.command("action-log", "--verify").returncode == 0
 
 
 def test_restart_asks_the_mcf_again(cluster, new_stand, tmp_path: Path) -> None:

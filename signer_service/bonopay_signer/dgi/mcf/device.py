@@ -153,8 +153,11 @@ class McfDevice:
         return DeviceStatus(True, status.mid, status.nif, None, status.time, pending)
 
     async def link_status(self) -> LinkStatus:
-        """C2h: what the device still has to send to the DGI, and when it last reached it (SFE §1.6)."""
+        """C2h: what the device still has to send to the DGI, and when it last reached it (SFE §1.6). It does not tell
+        whose it is, so the device is asked that first. Raises Unreachable, also when another MCF is at the port."""
         async with self._turn:
+            if self._nim is not None:
+                self._require_ours(await self._query_status("C1h"))
             return await self._query(Request(commands.LINK_STATUS, b""), "C2h", commands.read_link_status)
 
     async def taxpayer(self) -> Mapping[str, str]:
@@ -189,7 +192,7 @@ class McfDevice:
         """From the journal: an answer that arrived although its verdict was never chained."""
         for raw in await self._journal.answers(self._outlet_id, fiscal_number, "38h", uid, status=None):
             with suppress(frame.FrameError, AnswerError):
-                return commands.read_elements(_text_of(raw), fiscal_number)
+                return _elements(_text_of(raw), fiscal_number, uid)
         return None
 
     async def reference_tables(self) -> Mapping[str, Any]:
@@ -255,7 +258,7 @@ class McfDevice:
                 text = await self._ask(request, number, uid)
             except NotReceived as error:
                 raise AnswerError(str(error)) from error  # the first one was received
-        elements = commands.read_elements(text, number)
+        elements = _elements(text, number, uid)
         self._clean = True
         return elements
 
@@ -345,6 +348,16 @@ def _text_of(raw: bytes) -> str:
         with suppress(frame.FrameError):
             return frame.as_text(frame.decode_answer(raw[at:]).data)
     raise frame.BadStart("no answer in these bytes")
+
+
+def _elements(text: str, number: str, uid: str) -> Elements:
+    """38h's elements, of the device that gave the uid. Raises AnswerError, also when another one answered: what that
+    one finalised is not this document."""
+    elements = commands.read_elements(text, number)
+    mid = uid.partition("~")[0]
+    if elements.nim != mid:
+        raise AnswerError(f"38h was answered by the MCF {elements.nim}, not {mid}")
+    return elements
 
 
 def _judged(refusal: Refused) -> DeviceError:

@@ -2,7 +2,8 @@
 
 What came back tells what may have happened, so failures are told apart:
 
-- ``NotReceived``: the port cannot be opened or written to, or the device asked for the frame again each time (NAK).
+- ``NotReceived``: the port cannot be opened or written to, or is another program's, or the device asked for the frame
+  again each time (NAK).
 - ``NoUsableAnswer``: silence, or bytes that are no answer to this request. The device may have executed it.
 
 A NAK is believed only when it comes alone: among other bytes it may be noise in place of an answer, and sending an
@@ -10,6 +11,8 @@ executed command again is what must not happen.
 """
 
 import asyncio
+import errno
+import fcntl
 import os
 import termios
 import tty
@@ -23,6 +26,7 @@ from bonopay_signer.dgi.mcf.frame import Frame, FrameError
 
 _QUIET = 0.02  # seconds without a byte after which nothing more belongs to what came before
 _MAX_LEFTOVERS = 64 * 1024
+_PSEUDO_TERMINALS = range(136, 144)  # majors, of Linux's devices.txt
 _CHARACTERS = {7: termios.CS7, 8: termios.CS8}
 _PARITIES = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
 
@@ -157,6 +161,7 @@ class Link:
         if self._descriptor is None:
             descriptor = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
+                _take_alone(descriptor)
                 _configure(descriptor, self._settings)
             except BaseException:
                 os.close(descriptor)
@@ -248,6 +253,20 @@ def _speed(bits_per_second: int) -> int:
     if not bits_per_second or constant is None:
         raise ValueError(f"{bits_per_second} bit/s is no speed of a serial port")
     return constant
+
+
+def _take_alone(descriptor: int) -> None:
+    """Two programs at one line read each other's answers. Raises OSError when another one holds the port.
+
+    The lock keeps out what locks too (another signer, whoever it runs as), TIOCEXCL what opens the port later and is
+    not root. A pseudo-terminal keeps TIOCEXCL over the death of the program that set it: there the lock has to do.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(errno.EBUSY, "another program holds it") from error
+    if os.major(os.fstat(descriptor).st_rdev) not in _PSEUDO_TERMINALS:
+        fcntl.ioctl(descriptor, termios.TIOCEXCL)
 
 
 def _configure(descriptor: int, settings: LinkSettings) -> None:

@@ -1,7 +1,6 @@
 """One twin, one database and one outlet for a module; a driver of its own for every test, as after a restart."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
 from itertools import count
 
 import psycopg
@@ -55,16 +54,22 @@ async def pool(mcf_database: Database) -> AsyncIterator[AsyncConnectionPool]:
 
 @pytest.fixture
 def new_device(twin: McfTwin, pool: AsyncConnectionPool) -> Iterator[Callable[..., McfDevice]]:
-    """Drivers of the same MCF; only one is used at a time, and each knows nothing of the one before."""
-    with ExitStack() as stack:
+    """Drivers of the same MCF; only one is used at a time, and each knows nothing of the one before, whose port it
+    takes over, as after a crash."""
+    links: list[Link] = []
 
-        def make(nim: str | None = None, **settings: float) -> McfDevice:
-            link = Link(LinkSettings(str(twin.port), answer_timeout=0.4, busy_timeout=2, resends=3))
-            stack.callback(link.close)
-            given = {"open_for": 0.5, "verification": 2, "poll_interval": 0.05} | settings
-            return McfDevice(link, OUTLET, Journal(pool), McfSettings(**given), nim)
+    def let_go() -> None:
+        for link in links:
+            link.close()
 
-        yield make
+    def make(nim: str | None = None, **settings: float) -> McfDevice:
+        let_go()
+        links.append(Link(LinkSettings(str(twin.port), answer_timeout=0.4, busy_timeout=2, resends=3)))
+        given = {"open_for": 0.5, "verification": 2, "poll_interval": 0.05} | settings
+        return McfDevice(links[-1], OUTLET, Journal(pool), McfSettings(**given), nim)
+
+    yield make
+    let_go()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
@@ -170,7 +171,9 @@ async def test_what_a_crash_left_open_is_cancelled_by_asking_after_it(
     left = document()
     before_crash = new_device()
     pending = await before_crash.prepare(left)
-    assert await new_device().fate(left.fiscal_number, pending.uid) is Fate.NOT_FINALISED
+    after_crash = new_device()
+    assert await after_crash.fate(left.fiscal_number, pending.uid) is Fate.NOT_FINALISED
+    after_crash._link.close()
     with pytest.raises(Refused, match="20"):
         await before_crash.confirm(left.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
     assert twin.certified(left.fiscal_number) == []
@@ -283,8 +286,40 @@ async def test_another_mcf_at_the_port_is_given_nothing_and_its_open_invoice_sta
         await stranger.prepare(other)
     with pytest.raises(Unreachable, match=f"is the MCF {MID}, not CD09999999-9"):
         await stranger.fate(other.fiscal_number, f"CD09999999-9~{other.fiscal_number}~0~00000000")
+    stranger._link.close()
     elements = await device.confirm(sold.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
     assert twin.certified(sold.fiscal_number) == [elements.code]
+
+
+async def test_link_to_the_dgi_of_another_mcf_at_the_port_is_not_believed(
+    new_device: Callable[..., McfDevice], pool: AsyncConnectionPool
+) -> None:
+    with pytest.raises(Unreachable, match=f"is the MCF {MID}, not CD09999999-9"):
+        await new_device(nim="CD09999999-9").link_status()
+    assert (await new_device(nim=MID).link_status()).backlog == 0
+
+
+async def test_what_another_mcf_certified_is_not_taken_for_this_document(
+    device: McfDevice, twin: McfTwin, pool: AsyncConnectionPool, tmp_path: Path
+) -> None:
+    """The sockets are changed between preparing and confirming, and the other device has the same number open."""
+    sold = document()
+    pending = await device.prepare(sold)
+    other = McfTwin(tmp_path / "other", "CD09999999-9")
+    stranger, ours = McfDevice(Link(LinkSettings(str(other.port))), OUTLET, Journal(pool)), twin.port.readlink()
+    try:
+        await stranger.prepare(sold)
+        stranger._link.close()
+        device._link.close()
+        other.port.rename(twin.port)
+        with pytest.raises(UnknownOutcome, match=f"was answered by the MCF CD09999999-9, not {MID}"):
+            await device.confirm(sold.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
+        assert other.certified(sold.fiscal_number) and not twin.certified(sold.fiscal_number)
+        assert await device.recall(sold.fiscal_number, pending.uid) is None, "and the journal makes it no verdict"
+    finally:
+        other.process.kill()
+        twin.port.unlink()
+        twin.port.symlink_to(ours)
 
 
 def test_speed_must_be_one_of_a_serial_port(twin: McfTwin) -> None:

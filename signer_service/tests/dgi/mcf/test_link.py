@@ -1,6 +1,8 @@
 """The serial line by itself: what may come back instead of an answer, and what that says about the request."""
 
 import asyncio
+import errno
+import fcntl
 import os
 import termios
 import tty
@@ -9,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bonopay_signer.dgi.mcf import link as link_module
 from bonopay_signer.dgi.mcf.frame import Frame, encode
 from bonopay_signer.dgi.mcf.link import Link, LinkSettings, NotReceived, NoUsableAnswer
 
 STATUS = b"\x80" * 6
 FIRST = encode(Frame(0x20, 0xC1, b""))
+_TIOCGEXCL = 0x80045440  # ioctl_tty(2); the module termios has no name for it
 
 
 class Record:
@@ -229,6 +233,36 @@ async def test_another_port_is_used_from_the_next_exchange_on_and_never_within_o
     with pytest.raises(NotReceived, match="/dev/absent"):
         await ask()
     assert len(line.heard) == 1 and record.rows[-1][1] == b""
+
+
+async def test_port_of_another_program_is_not_written_to_and_is_taken_once_it_lets_go(line: Line) -> None:
+    """Otherwise each would read the other's answers."""
+    ask, _, link = _asking(line)
+    line.replies = [[_answer()], [_answer(0x21)]]
+    await ask()
+    other, record, _ = _asking(line)
+    with pytest.raises(NotReceived, match=f"{line.path} cannot be used: .* another program holds it"):
+        await other()
+    assert len(line.heard) == 1 and record.rows[-1][1] == b""
+    link.close()
+    assert (await other()).command == 0xC1
+
+
+async def test_port_is_not_opened_by_others_meanwhile(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel refuses everybody but root, who is told by the flag."""
+    monkeypatch.setattr(link_module, "_PSEUDO_TERMINALS", ())  # as a serial line
+    ask, _, link = _asking(line)
+    line.replies = [[_answer()]]
+    await ask()
+    try:
+        descriptor = os.open(line.path, os.O_RDWR | os.O_NOCTTY)
+    except OSError as error:
+        assert error.errno == errno.EBUSY
+    else:
+        flag = fcntl.ioctl(descriptor, _TIOCGEXCL, b"\0\0\0\0")
+        os.close(descriptor)
+        assert any(flag)
+    link.close()
 
 
 async def test_a_port_that_is_not_there_was_not_written_to(tmp_path: Path) -> None:
