@@ -166,6 +166,12 @@ class Settlement:
             self._report(sealed.breaker, error)
             unknown = not isinstance(error, (Unreachable, SecretsError))
             await self._postpone(sealed.submission, error, unknown)
+        except LockLost:
+            raise  # the row is another signer's now
+        except Exception as error:
+            with suppress(*_OUTAGES):  # else the DGI is asked the same again every few seconds
+                await self._postpone(sealed.submission, error)
+            raise
         return None
 
     def _report(self, breaker: str, error: Exception) -> None:
@@ -251,9 +257,10 @@ class Settlement:
         if found:
             await cancel_quietly(self._device(sealed), sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
-            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
             compared = comparison(sealed.invoice, pending.totals)
             await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words, compared))
+            # Told once, and only of what is settled: while the ledger is away all this is done again.
+            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
             return
         await self._confirm(sealed, pending.uid)
 
