@@ -180,7 +180,7 @@ class InlineSealing:
             raise DgiRefused(refusal.code, refusal.words) from refusal
         except Unreachable as error:
             await self._release(work, str(error), maybe_pending=False)
-            raise _NothingHappened(str(error)) from error
+            raise _NothingHappened(str(error), is_silence=not isinstance(error, Busy)) from error
         except (DeviceError, UidTaken) as error:
             await self._release(work, str(error), maybe_pending=True)
             raise DgiUnreachable(str(error)) from error

@@ -270,13 +270,14 @@ class Settlement:
             await cancel_quietly(self._device_of(sealed.outlet, sealed.submission.mcf), sealed.number, uid)
 
     async def _prepare(self, sealed: Sealed) -> Pending:
-        """With the device that is to be asked, or the other one when nothing happened there; one that is busy is asked
-        again."""
+        """With the device that is to be asked, or the other one when nothing happened there. An e-MCF that is busy is
+        asked again; an MCF that is busy, with another document or for want of the DGI, holds up no sale of its outlet.
+        """
         document = Document(sealed.number, sealed.outlet.isf, sealed.invoice)
         try:
             return await self._device(sealed).prepare(document)
         except (Unreachable, SecretsError, Refused) as error:
-            if isinstance(error, Busy) or (isinstance(error, Refused) and error.is_verdict):
+            if isinstance(error, Busy) and sealed.mcf is None or isinstance(error, Refused) and error.is_verdict:
                 raise
             others = [mcf for mcf in sealed.outlet.devices if mcf != sealed.mcf]
             other = next(

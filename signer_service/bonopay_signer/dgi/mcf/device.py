@@ -24,7 +24,7 @@ each begins with the same two steps and the journal keeps the answer.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,10 +58,12 @@ _NO_ANSWER = (LinkError, AnswerError, frame.FrameError)
 
 @dataclass(frozen=True, slots=True)
 class McfSettings:
-    """Seconds. ``open_for``: how long a prepared document may keep others waiting for its confirmation.
-    ``verification``: how long the DGI may take to check a credit note."""
+    """Seconds. ``open_for``: how long a prepared document may keep the device for its confirmation. ``room``: how long
+    another waits for the device before it is told that it is busy. ``verification``: how long the DGI may take to
+    check a credit note."""
 
     open_for: float = 120.0
+    room: float = 3.0
     verification: float = 90.0
     poll_interval: float = 1.0
 
@@ -146,8 +148,9 @@ class McfDevice:
             self._clean = True
 
     async def status(self) -> DeviceStatus:
-        """``operational``: the device answers; without network it still certifies sales."""
-        async with self._turn:
+        """``operational``: the device answers; without network it still certifies sales. Raises Busy while it checks a
+        credit note."""
+        async with self._soon(self._turn.acquire()):
             status = await self._query_status("C1h")
             pending = frozenset() if self._open is None else frozenset({self._open.uid})
         return DeviceStatus(True, status.mid, status.nif, None, status.time, pending)
@@ -202,17 +205,35 @@ class McfDevice:
 
     @asynccontextmanager
     async def _room(self) -> AsyncIterator[None]:
-        """The device, when no prepared document waits for its confirmation, or one has waited too long."""
+        """The device, when no prepared document waits for its confirmation, or one has waited too long. Raises Busy:
+        whoever waits keeps all sales of the outlet waiting, and there may be a spare device."""
+        async with self._soon(self._turn_when_vacant()):
+            self._open = None
+            yield
+
+    async def _turn_when_vacant(self) -> None:
         while True:
-            async with self._turn:
-                left = self._seconds_left()
-                if left <= 0:
-                    self._open = None
-                    yield
-                    return
+            await self._turn.acquire()
+            left = self._seconds_left()
+            if left <= 0:
+                return
+            self._turn.release()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._vacant.wait()
+
+    @asynccontextmanager
+    async def _soon(self, turn: Awaitable[object]) -> AsyncIterator[None]:
+        """``turn``, which takes the device's turn, for a few seconds at most. Raises Busy."""
+        try:
+            async with asyncio.timeout(self._settings.room):
+                await turn
+        except TimeoutError as error:
+            raise Busy(f"the MCF at {self._link.path} is occupied with another document") from error
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _seconds_left(self) -> float:
         if self._open is None:
