@@ -211,28 +211,30 @@ class Settlement:
             await self._prepare_again(sealed)
             return
         device = self._device(sealed)
-        elements = await device.recall(sealed.number, sealed.uid)
-        if elements is None:
+        fate = await device.recall(sealed.number, sealed.uid)
+        if fate is None:
             if sealed.uid in (await device.status()).pending_uids:
                 await self._confirm(sealed, sealed.uid)
                 return
-            elements = await device.fate(sealed.number, sealed.uid)
-        if isinstance(elements, Elements):
-            await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, elements))
-        elif elements is Fate.NOT_FINALISED:
+            fate = await device.fate(sealed.number, sealed.uid)
+            self._breakers.answered(sealed.breaker)  # the next one to be asked may be another
+        if isinstance(fate, Elements):
+            await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, fate))
+        elif fate is Fate.NOT_FINALISED:
             sealed.mcf = self._device_for_another_try(sealed)
             await self._prepare_again(sealed)
         else:
-            raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
+            raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({fate.value})")
 
     def _device_for_another_try(self, sealed: Sealed) -> str | None:
-        """The first device that answers, of the outlet's in their order. A credit note goes to the e-MCF first when its
-        MCF did not certify it: the MCF may be without the DGI, which has to verify it."""
+        """The first device that may be asked, of the outlet's in their order: its breaker's one attempt may be taken by
+        this, and is reported by what follows. A credit note goes to the e-MCF first when its MCF did not certify it:
+        the MCF may be without the DGI, which has to verify it."""
         devices = sealed.outlet.devices
         if sealed.invoice.credit is not None and sealed.mcf is not None:
             devices = (None, *(mcf for mcf in devices if mcf is not None))
         for mcf in devices:
-            if self._breakers.state(breaker_of(sealed.outlet.id, mcf)) == "closed":
+            if self._breakers.may_ask(breaker_of(sealed.outlet.id, mcf)):
                 return mcf
         return sealed.mcf if sealed.mcf in devices else devices[0]
 

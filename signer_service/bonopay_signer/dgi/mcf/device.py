@@ -181,19 +181,22 @@ class McfDevice:
                     if self._open is None:
                         await self._make_clean_if_ours()
                     status = await self._status_when_settled()
-        if status.mid != parts[1]:
-            return Fate.NOT_TOLD
-        if status.last is not None and status.last.number == fiscal_number:
-            return status.last_elements()
-        # One more at most: that one is the last, and it is not this document.
-        return Fate.NOT_FINALISED if status.total_counter - int(parts[3]) in (0, 1) else Fate.NOT_TOLD
+        return _fate_by(status, fiscal_number, uid)
 
-    async def recall(self, fiscal_number: str, uid: str) -> Elements | None:
-        """From the journal: an answer that arrived although its verdict was never chained."""
+    async def recall(self, fiscal_number: str, uid: str) -> Elements | Fate | None:
+        """From the journal: an answer that arrived although its verdict was never chained, or what C1h told since: it
+        was asked when no invoice was open, so nothing can be certified any more, be the device dead since then.
+
+        That no 38h with totals is on record proves nothing here, although each is recorded before it is sent: it may
+        yet come, from a signer that lost its lock and still holds the port, and only the device's word that the
+        invoice is closed keeps it from certifying what another device has certified meanwhile.
+        """
         for raw in await self._journal.answers(self._outlet_id, fiscal_number, "38h", uid, status=None):
             with suppress(frame.FrameError, AnswerError):
                 return commands.read_elements(_text_of(raw), fiscal_number)
-        return None
+        witness = await self._witness(fiscal_number, uid)
+        fate = Fate.NOT_TOLD if witness is None else _fate_by(witness, fiscal_number, uid)
+        return None if fate is Fate.NOT_TOLD else fate
 
     async def reference_tables(self) -> Mapping[str, Any]:
         """The rates of the tax groups and the currency's, in the form of the e-MCF's tables."""
@@ -366,6 +369,17 @@ def _text_of(raw: bytes) -> str:
         with suppress(frame.FrameError):
             return frame.as_text(frame.decode_answer(raw[at:]).data)
     raise frame.BadStart("no answer in these bytes")
+
+
+def _fate_by(status: McfStatus, fiscal_number: str, uid: str) -> Elements | Fate:
+    """What a C1h that was answered after the document's last step, with no invoice open, tells of it."""
+    parts = _UID.fullmatch(uid)
+    if parts is None or parts[2] != fiscal_number or parts[1] != status.mid:
+        return Fate.NOT_TOLD
+    if status.last is not None and status.last.number == fiscal_number:
+        return status.last_elements()
+    # One more at most: that one is the last, and it is not this document.
+    return Fate.NOT_FINALISED if status.total_counter - int(parts[3]) in (0, 1) else Fate.NOT_TOLD
 
 
 def _judged(refusal: Refused) -> DeviceError:
