@@ -130,8 +130,9 @@ class Device(Protocol):
     async def fate(self, fiscal_number: str, uid: str) -> Elements | Fate:
         """What became of a uid; the elements when it was certified."""
 
-    async def recall(self, fiscal_number: str, uid: str) -> Elements | None:
-        """The elements that the device has answered before and that are on record, without asking it."""
+    async def recall(self, fiscal_number: str, uid: str) -> Elements | Fate | None:
+        """What the device has told before and is on record, without asking it: the elements, or that the uid was not
+        finalised and cannot be any more; None tells nothing."""
 
     async def reference_tables(self) -> Mapping[str, Any]:
         """The device's own tables: rates of tax groups, types, currency rates."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
-from bonopay_signer.dgi.device import Device, DeviceError, Document, Pending, Refused, Unreachable
+from bonopay_signer.dgi.device import Busy, Device, DeviceError, Document, Pending, Refused, Unreachable
 from bonopay_signer.fiscal.schema import Invoice
 from bonopay_signer.ledger import reader
 from bonopay_signer.ledger.entries import Entry
@@ -143,9 +143,9 @@ class InlineSealing:
     async def _reserve_and_seal(self, invoice: Invoice, payload: bytes, outlet: Outlet, mcf: str | None) -> Entry:
         try:
             device = self._device_of(outlet, mcf)
-            await self._tidying.tidy(outlet, mcf, device)
+            await self._tidying.tidy(outlet, mcf, self._device_of)
         except DeviceError as error:
-            raise _NothingHappened(str(error)) from error
+            raise _NothingHappened(str(error), is_silence=not isinstance(error, Busy)) from error
         async with self._pool.connection() as connection:
             found = await credits.findings(connection, invoice)
             if found:
@@ -180,7 +180,7 @@ class InlineSealing:
             raise DgiRefused(refusal.code, refusal.words) from refusal
         except Unreachable as error:
             await self._release(work, str(error), maybe_pending=False)
-            raise _NothingHappened(str(error)) from error
+            raise _NothingHappened(str(error), is_silence=not isinstance(error, Busy)) from error
         except (DeviceError, UidTaken) as error:
             await self._release(work, str(error), maybe_pending=True)
             raise DgiUnreachable(str(error)) from error

@@ -153,7 +153,7 @@ class Recovery:
 
     async def _tidy_device(self, outlet: Outlet, mcf: str | None) -> None:
         try:
-            await self._tidying.tidy(outlet, mcf, self._device_of(outlet, mcf))
+            await self._tidying.tidy(outlet, mcf, self._device_of)
         except (DeviceError, SecretsError) as error:
             _logger.info("what was left at the DGI for %s is not cleared yet: %s", outlet.id, error)
 

@@ -166,6 +166,12 @@ class Settlement:
             self._report(sealed.breaker, error)
             unknown = not isinstance(error, (Unreachable, SecretsError))
             await self._postpone(sealed.submission, error, unknown)
+        except LockLost:
+            raise  # the row is another signer's now
+        except Exception as error:
+            with suppress(*_OUTAGES):  # else the DGI is asked the same again every few seconds
+                await self._postpone(sealed.submission, error)
+            raise
         return None
 
     def _report(self, breaker: str, error: Exception) -> None:
@@ -205,28 +211,30 @@ class Settlement:
             await self._prepare_again(sealed)
             return
         device = self._device(sealed)
-        elements = await device.recall(sealed.number, sealed.uid)
-        if elements is None:
+        fate = await device.recall(sealed.number, sealed.uid)
+        if fate is None:
             if sealed.uid in (await device.status()).pending_uids:
                 await self._confirm(sealed, sealed.uid)
                 return
-            elements = await device.fate(sealed.number, sealed.uid)
-        if isinstance(elements, Elements):
-            await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, elements))
-        elif elements is Fate.NOT_FINALISED:
+            fate = await device.fate(sealed.number, sealed.uid)
+            self._breakers.answered(sealed.breaker)  # the next one to be asked may be another
+        if isinstance(fate, Elements):
+            await self._append(sealed, CERTIFIED, _certified(sealed, sealed.uid, fate))
+        elif fate is Fate.NOT_FINALISED:
             sealed.mcf = self._device_for_another_try(sealed)
             await self._prepare_again(sealed)
         else:
-            raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({elements.value})")
+            raise UnknownOutcome(f"the DGI does not tell what became of {sealed.uid} ({fate.value})")
 
     def _device_for_another_try(self, sealed: Sealed) -> str | None:
-        """The first device that answers, of the outlet's in their order. A credit note goes to the e-MCF first when its
-        MCF did not certify it: the MCF may be without the DGI, which has to verify it."""
+        """The first device that may be asked, of the outlet's in their order: its breaker's one attempt may be taken by
+        this, and is reported by what follows. A credit note goes to the e-MCF first when its MCF did not certify it:
+        the MCF may be without the DGI, which has to verify it."""
         devices = sealed.outlet.devices
         if sealed.invoice.credit is not None and sealed.mcf is not None:
             devices = (None, *(mcf for mcf in devices if mcf is not None))
         for mcf in devices:
-            if self._breakers.state(breaker_of(sealed.outlet.id, mcf)) == "closed":
+            if self._breakers.may_ask(breaker_of(sealed.outlet.id, mcf)):
                 return mcf
         return sealed.mcf if sealed.mcf in devices else devices[0]
 
@@ -251,9 +259,10 @@ class Settlement:
         if found:
             await cancel_quietly(self._device(sealed), sealed.number, pending.uid)
             words = "; ".join(f"{finding.pointer}: {finding.expected}" for finding in found)
-            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
             compared = comparison(sealed.invoice, pending.totals)
             await self._append(sealed, REJECTED, _rejected(sealed, pending.uid, found[0].code, words, compared))
+            # Told once, and only of what is settled: while the ledger is away all this is done again.
+            await record_difference(self._pool, sealed.invoice, pending.totals, sealed.number)
             return
         await self._confirm(sealed, pending.uid)
 
@@ -263,13 +272,14 @@ class Settlement:
             await cancel_quietly(self._device_of(sealed.outlet, sealed.submission.mcf), sealed.number, uid)
 
     async def _prepare(self, sealed: Sealed) -> Pending:
-        """With the device that is to be asked, or the other one when nothing happened there; one that is busy is asked
-        again."""
+        """With the device that is to be asked, or the other one when nothing happened there. An e-MCF that is busy is
+        asked again; an MCF that is busy, with another document or for want of the DGI, holds up no sale of its outlet.
+        """
         document = Document(sealed.number, sealed.outlet.isf, sealed.invoice)
         try:
             return await self._device(sealed).prepare(document)
         except (Unreachable, SecretsError, Refused) as error:
-            if isinstance(error, Busy) or (isinstance(error, Refused) and error.is_verdict):
+            if isinstance(error, Busy) and sealed.mcf is None or isinstance(error, Refused) and error.is_verdict:
                 raise
             others = [mcf for mcf in sealed.outlet.devices if mcf != sealed.mcf]
             other = next(

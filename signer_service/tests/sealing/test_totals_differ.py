@@ -1,6 +1,7 @@
 """A DGI that computes other totals: nothing wrong is certified, and a person sees both sides and is called."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -103,6 +104,7 @@ def test_rejected_after_the_seal_with_both_sides_in_the_ledger_for_ever(stand: S
     assert replayed["dgi"]["status"] == "rejected" and shown(error["comparison"]) == EXPECTED
     listed = stand.get(f"/api/v1/invoices?outlet_id={outlet.id}").json()["invoices"][0]
     assert listed["dgi"]["error"] == stand.get(f"/api/v1/invoices/{number}").json()["dgi"]["error"] == error
+    wait_until(lambda: events(stand, outlet), "it is told", 60)
     assert events(stand, outlet) == [("dgi_totals_differ", "warning", told(payload, number))]
     assert set(alarms(stand, outlet)) == {"documents_rejected"}, "said once"
     rates_are_ours_again(stand, outlet)
@@ -111,6 +113,44 @@ def test_rejected_after_the_seal_with_both_sides_in_the_ledger_for_ever(stand: S
     assert stand.certified_at_the_dgi(outlet) == [corrected["fiscal_number"]] == [number_of(outlet, 2)]
     done = stand.verify(outlet)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("mode", ["deferred"], indirect=True)
+def test_told_once_and_asked_again_later_and_later_while_the_verdict_cannot_be_written(
+    stand: Stand, outlet: Outlet
+) -> None:
+    with verdicts_cannot_be_written(stand, outlet):
+        payload = document(outlet, **SOLD)
+        stand.post(payload)
+        attempts = "SELECT attempts FROM signer.submission WHERE outlet_id = %s"
+        wait_until(lambda: stand.rows(attempts, outlet.id)[0][0] >= 2, "each failure postpones the next attempt", 60)
+        assert events(stand, outlet) == [], "nothing is settled"
+        assert [kind for _, kind, _ in stand.entries(outlet)] == ["invoice"]
+    wait_until(lambda: stand.settled(outlet), "it is judged", 60)
+    wait_until(lambda: events(stand, outlet), "and told", 60)
+    assert events(stand, outlet) == [("dgi_totals_differ", "warning", told(payload, number_of(outlet, 1)))]
+    assert [kind for _, kind, _ in stand.entries(outlet)] == ["invoice", "dgi_rejected"]
+
+
+@contextmanager
+def verdicts_cannot_be_written(stand: Stand, outlet: Outlet) -> Iterator[None]:
+    """Of this outlet, as when the disk is full."""
+    with stand.database.as_admin() as connection:
+        connection.execute(
+            "CREATE FUNCTION signer.refuse_verdict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF NEW.outlet_id = '{outlet.id}' AND NEW.kind = 'dgi_rejected' THEN "
+            "RAISE 'full' USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER refuse_verdict BEFORE INSERT ON signer.entry "
+            "FOR EACH ROW EXECUTE FUNCTION signer.refuse_verdict()"
+        )
+    try:
+        yield
+    finally:
+        with stand.database.as_admin() as connection:
+            connection.execute("DROP TRIGGER refuse_verdict ON signer.entry")
+            connection.execute("DROP FUNCTION signer.refuse_verdict")
 
 
 def test_group_that_only_the_dgi_names_is_shown_without_a_place_in_the_payload(stand: Stand) -> None:

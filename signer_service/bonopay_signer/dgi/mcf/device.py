@@ -24,7 +24,7 @@ each begins with the same two steps and the journal keeps the answer.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,10 +58,12 @@ _NO_ANSWER = (LinkError, AnswerError, frame.FrameError)
 
 @dataclass(frozen=True, slots=True)
 class McfSettings:
-    """Seconds. ``open_for``: how long a prepared document may keep others waiting for its confirmation.
-    ``verification``: how long the DGI may take to check a credit note."""
+    """Seconds. ``open_for``: how long a prepared document may keep the device for its confirmation. ``room``: how long
+    another waits for the device before it is told that it is busy. ``verification``: how long the DGI may take to
+    check a credit note."""
 
     open_for: float = 120.0
+    room: float = 3.0
     verification: float = 90.0
     poll_interval: float = 1.0
 
@@ -146,8 +148,9 @@ class McfDevice:
             self._clean = True
 
     async def status(self) -> DeviceStatus:
-        """``operational``: the device answers; without network it still certifies sales."""
-        async with self._turn:
+        """``operational``: the device answers; without network it still certifies sales. Raises Busy while it checks a
+        credit note."""
+        async with self._soon(self._turn.acquire()):
             status = await self._query_status("C1h")
             pending = frozenset() if self._open is None else frozenset({self._open.uid})
         return DeviceStatus(True, status.mid, status.nif, None, status.time, pending)
@@ -181,19 +184,22 @@ class McfDevice:
                     if self._open is None:
                         await self._make_clean_if_ours()
                     status = await self._status_when_settled()
-        if status.mid != parts[1]:
-            return Fate.NOT_TOLD
-        if status.last is not None and status.last.number == fiscal_number:
-            return status.last_elements()
-        # One more at most: that one is the last, and it is not this document.
-        return Fate.NOT_FINALISED if status.total_counter - int(parts[3]) in (0, 1) else Fate.NOT_TOLD
+        return _fate_by(status, fiscal_number, uid)
 
-    async def recall(self, fiscal_number: str, uid: str) -> Elements | None:
-        """From the journal: an answer that arrived although its verdict was never chained."""
+    async def recall(self, fiscal_number: str, uid: str) -> Elements | Fate | None:
+        """From the journal: an answer that arrived although its verdict was never chained, or what C1h told since: it
+        was asked when no invoice was open, so nothing can be certified any more, be the device dead since then.
+
+        That no 38h with totals is on record proves nothing here, although each is recorded before it is sent: it may
+        yet come, from a signer that lost its lock and still holds the port, and only the device's word that the
+        invoice is closed keeps it from certifying what another device has certified meanwhile.
+        """
         for raw in await self._journal.answers(self._outlet_id, fiscal_number, "38h", uid, status=None):
             with suppress(frame.FrameError, AnswerError):
                 return _elements(_text_of(raw), fiscal_number, uid)
-        return None
+        witness = await self._witness(fiscal_number, uid)
+        fate = Fate.NOT_TOLD if witness is None else _fate_by(witness, fiscal_number, uid)
+        return None if fate is Fate.NOT_TOLD else fate
 
     async def reference_tables(self) -> Mapping[str, Any]:
         """The rates of the tax groups and the currency's, in the form of the e-MCF's tables."""
@@ -205,17 +211,35 @@ class McfDevice:
 
     @asynccontextmanager
     async def _room(self) -> AsyncIterator[None]:
-        """The device, when no prepared document waits for its confirmation, or one has waited too long."""
+        """The device, when no prepared document waits for its confirmation, or one has waited too long. Raises Busy:
+        whoever waits keeps all sales of the outlet waiting, and there may be a spare device."""
+        async with self._soon(self._turn_when_vacant()):
+            self._open = None
+            yield
+
+    async def _turn_when_vacant(self) -> None:
         while True:
-            async with self._turn:
-                left = self._seconds_left()
-                if left <= 0:
-                    self._open = None
-                    yield
-                    return
+            await self._turn.acquire()
+            left = self._seconds_left()
+            if left <= 0:
+                return
+            self._turn.release()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._vacant.wait()
+
+    @asynccontextmanager
+    async def _soon(self, turn: Awaitable[object]) -> AsyncIterator[None]:
+        """``turn``, which takes the device's turn, for a few seconds at most. Raises Busy."""
+        try:
+            async with asyncio.timeout(self._settings.room):
+                await turn
+        except TimeoutError as error:
+            raise Busy(f"the MCF at {self._link.path} is occupied with another document") from error
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _seconds_left(self) -> float:
         if self._open is None:
@@ -358,6 +382,17 @@ def _elements(text: str, number: str, uid: str) -> Elements:
     if elements.nim != mid:
         raise AnswerError(f"38h was answered by the MCF {elements.nim}, not {mid}")
     return elements
+
+
+def _fate_by(status: McfStatus, fiscal_number: str, uid: str) -> Elements | Fate:
+    """What a C1h that was answered after the document's last step, with no invoice open, tells of it."""
+    parts = _UID.fullmatch(uid)
+    if parts is None or parts[2] != fiscal_number or parts[1] != status.mid:
+        return Fate.NOT_TOLD
+    if status.last is not None and status.last.number == fiscal_number:
+        return status.last_elements()
+    # One more at most: that one is the last, and it is not this document.
+    return Fate.NOT_FINALISED if status.total_counter - int(parts[3]) in (0, 1) else Fate.NOT_TOLD
 
 
 def _judged(refusal: Refused) -> DeviceError:

@@ -65,7 +65,7 @@ def new_device(twin: McfTwin, pool: AsyncConnectionPool) -> Iterator[Callable[..
     def make(nim: str | None = None, **settings: float) -> McfDevice:
         let_go()
         links.append(Link(LinkSettings(str(twin.port), answer_timeout=0.4, busy_timeout=2, resends=3)))
-        given = {"open_for": 0.5, "verification": 2, "poll_interval": 0.05} | settings
+        given = {"open_for": 0.5, "room": 30, "verification": 2, "poll_interval": 0.05} | settings
         return McfDevice(links[-1], OUTLET, Journal(pool), McfSettings(**given), nim)
 
     yield make

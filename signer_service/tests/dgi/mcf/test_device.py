@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from bonopay_signer.dgi.device import Document, Elements, Fate, Refused, UnknownOutcome, Unreachable
+from bonopay_signer.dgi.device import Busy, Document, Elements, Fate, Refused, UnknownOutcome, Unreachable
 from bonopay_signer.dgi.journal import Journal
 from bonopay_signer.dgi.mcf.device import McfDevice
 from bonopay_signer.dgi.mcf.frame import NAK, SOH, SYN, decode
@@ -152,6 +152,62 @@ async def test_one_that_is_never_confirmed_makes_room_after_its_time(device: Mcf
     with pytest.raises(Refused, match="20"):
         await device.confirm(forgotten.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
     assert await device.fate(forgotten.fiscal_number, pending.uid) is Fate.NOT_FINALISED
+
+
+async def test_a_document_that_waits_for_its_confirmation_keeps_no_other_waiting_for_long(
+    new_device: Callable[..., McfDevice], twin: McfTwin
+) -> None:
+    device = new_device(open_for=600, room=0.1)
+    first, other = document(), document()
+    pending = await device.prepare(first)
+    with pytest.raises(Busy, match="occupied"):
+        await device.prepare(other)
+    elements = await device.confirm(first.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
+    assert twin.certified(first.fiscal_number) == [elements.code], "the one that had to wait did it no harm"
+    assert (await certify(device, other)).code in twin.certified(other.fiscal_number)
+
+
+async def test_a_credit_note_that_the_dgi_checks_keeps_nobody_waiting_for_long(
+    new_device: Callable[..., McfDevice], twin: McfTwin, pool: AsyncConnectionPool
+) -> None:
+    device = new_device(room=0.1, verification=600)
+    sale = accepted()
+    note = credit_note(sale)
+    note["credit"]["original_dgi_code"] = (
+        await certify(device, Document(document().fiscal_number, ISF, parsed(sale)))
+    ).code
+    twin.stand("credit_checks", "1000000")
+    returned = Document(document().fiscal_number, ISF, parsed(note))
+    confirming = asyncio.create_task(certify(device, returned))
+    while [step for _, step, *_ in await exchanges(pool, returned.fiscal_number)].count("38h") < 3:
+        await asyncio.sleep(0.01)
+    with pytest.raises(Busy, match="occupied"):
+        await device.prepare(document())
+    with pytest.raises(Busy, match="occupied"):
+        await device.status()
+    confirming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await confirming
+
+
+@pytest.mark.parametrize("fault", ["silence_before", "silence_after"])
+async def test_what_the_journal_proves_of_a_lost_document_is_told_without_the_device(
+    fault: str, new_device: Callable[..., McfDevice], twin: McfTwin, pool: AsyncConnectionPool
+) -> None:
+    device, lost = new_device(), document()
+    await device.fate(lost.fiscal_number, f"X~{lost.fiscal_number}~0~00000000")
+    pending = await device.prepare(lost)
+    assert await device.recall(lost.fiscal_number, pending.uid) is None, "it is open at the device"
+    twin.fault(0x38, fault)
+    with pytest.raises(UnknownOutcome):
+        await device.confirm(lost.fiscal_number, pending.uid, pending.totals.total, pending.totals.tax)
+    absent = McfDevice(Link(LinkSettings(str(twin.port) + "-absent")), OUTLET, Journal(pool))
+    assert await absent.recall(lost.fiscal_number, pending.uid) is None, "it may have been certified, or be open still"
+    await certify(device, document())
+    told = await absent.recall(lost.fiscal_number, pending.uid)
+    certified = twin.certified(lost.fiscal_number)
+    assert [told.code] == certified if isinstance(told, Elements) else (told, certified) == (Fate.NOT_FINALISED, [])
+    assert bool(certified) == (fault == "silence_after")
 
 
 async def test_what_a_crash_left_open_is_cancelled_before_the_next(
