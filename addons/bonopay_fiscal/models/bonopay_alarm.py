@@ -28,6 +28,9 @@ class BonopayAlarm(models.Model):
     code = fields.Char(required=True, readonly=True, help="The signer's code. A later version may add codes.")
     level = fields.Selection(ALARM_LEVELS, required=True, readonly=True)
     rank = fields.Integer(compute="_compute_rank", store=True)
+    is_urgent = fields.Boolean(
+        "Urgent", compute="_compute_rank", store=True, help="A person is called, and the screens say it."
+    )
     since = fields.Datetime(readonly=True, help="When the alarm reached this level; empty when that is not known.")
     message_fr = fields.Text("Message (French)", readonly=True)
     message_en = fields.Text("Message (English)", readonly=True)
@@ -40,10 +43,11 @@ class BonopayAlarm(models.Model):
 
     _outlet_code_unique = models.Constraint("UNIQUE(outlet_id, code)", "An outlet has each alarm at most once.")
 
-    @api.depends("level")
+    @api.depends("level", "code")
     def _compute_rank(self):
         for alarm in self:
             alarm.rank = dgi_status.LEVELS.index(alarm.level) if alarm.level else 0
+            alarm.is_urgent = alarm.level in dgi_status.URGENT_LEVELS or alarm.code in dgi_status.URGENT_CODES
 
     @api.depends_context("lang")
     @api.depends("code", "message_fr", "message_en", "next_step_fr", "next_step_en")
@@ -61,10 +65,9 @@ class BonopayAlarm(models.Model):
     def _follow_up(self):
         """Call the responsible person once for each urgent alarm; what is no longer urgent is done by itself."""
         for alarm in self:
-            urgent = alarm.level in dgi_status.URGENT_LEVELS
-            if urgent and not alarm.called:
+            if alarm.is_urgent and not alarm.called:
                 alarm._call_responsible()
-            elif not urgent and alarm.called:
+            elif not alarm.is_urgent and alarm.called:
                 alarm._close_activity()
                 alarm.called = False
 

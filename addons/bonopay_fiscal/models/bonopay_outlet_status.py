@@ -294,7 +294,7 @@ class BonopayOutlet(models.Model):
         :return: at most five ``{"outlet_id", "outlet", "level", "level_words", "message", "next_step"}``, worst first
         """
         urgent = self.env["bonopay.alarm"].search(
-            [("level", "in", list(dgi_status.URGENT_LEVELS)), ("company_id", "in", self.env.companies.ids)],
+            [("is_urgent", "=", True), ("company_id", "in", self.env.companies.ids)],
             order="rank desc, id",
             limit=5,
         )

@@ -207,6 +207,14 @@ class TestDgiStatus(FiscalCase):
 
     # who may --------------------------------------------------------------------------------------------------------
 
+    def test_a_silent_mcf_is_on_the_screens_and_calls_somebody_although_it_is_a_warning(self):
+        self._tell(alarm("mcf_silent", "warning"), alarm("dgi_silent", "warning"))
+        self._read()
+        [shown] = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner()
+        self.assertEqual(shown["level"], "warning")
+        self.assertEqual(self.outlet.activity_ids, self.outlet.alarm_ids.activity_id)
+        self.assertEqual(self.outlet.alarm_ids.filtered("called").code, "mcf_silent")
+
     def test_banner_shows_urgent_alarms_of_the_readers_company_alone(self):
         self._tell(alarm("regularisation_due", "critical"), alarm("dgi_silent", "warning"))
         self._tell(alarm("regularisation_due", "overdue"), code="KIN002")
