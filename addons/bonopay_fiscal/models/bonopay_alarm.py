@@ -82,7 +82,8 @@ class BonopayAlarm(models.Model):
             summary=alarm.env._("DGI, %(outlet)s: %(level)s", outlet=self.outlet_id.code, level=alarm._level_words()),
             note=plaintext2html("\n".join(filter(None, (alarm.message, alarm.next_step)))),
         )
-        self.write({"called": True, "activity_id": activity.id if activity else False})
+        if activity:
+            self.write({"called": True, "activity_id": activity.id})
 
     def _level_words(self):
         return dict(self._fields["level"]._description_selection(self.env)).get(self.level)
@@ -133,14 +134,13 @@ class BonopayDevice(models.Model):
             device.display_name = f"{name} ({roles[device.role]})" if device.role else name
 
 
-#: Fields of an outlet that only the signer's answer fills.
-STATUS_FIELDS = frozenset(
-    {
-        "waiting_count", "oldest_number", "oldest_sealed_at", "oldest_deadline", "rejected_count", "token_expires_at",
-        "dgi_answered_at", "dgi_silent_since", "dgi_closed", "dgi_read_at", "dgi_asked_at", "dgi_error", "dgi_level",
-        "dgi_rank", "alarm_ids", "device_ids",
-    }
-)  # fmt: skip
+#: Fields of an outlet that only the signer's answer fills, as they are before anything was read.
+UNREAD_STATUS = {
+    "waiting_count": 0, "oldest_number": False, "oldest_sealed_at": False, "oldest_deadline": False,
+    "rejected_count": 0, "token_expires_at": False, "dgi_answered_at": False, "dgi_silent_since": False,
+    "dgi_closed": False, "dgi_read_at": False, "dgi_asked_at": False, "dgi_error": False,
+}  # fmt: skip
+STATUS_FIELDS = frozenset({*UNREAD_STATUS, "dgi_level", "dgi_rank", "alarm_ids", "device_ids"})
 
 
 def demand_signer(outlets, vals):
