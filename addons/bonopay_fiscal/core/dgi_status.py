@@ -12,6 +12,8 @@ from . import told
 LEVELS = ("notice", "warning", "critical", "overdue")
 #: Levels that a person is called for.
 URGENT_LEVELS = frozenset({"critical", "overdue"})
+#: Alarms that a person is called for at any level: of a silent MCF the screen has to warn every day (SFE §1.6.1).
+URGENT_CODES = frozenset({"mcf_silent"})
 #: Documents under way in these states are not sealed yet: nothing of them waits for the DGI's verdict.
 _BEFORE_THE_SEAL = frozenset({"reserved", "prepared", "cancelling"})
 _LONGEST_TEXT = 1000

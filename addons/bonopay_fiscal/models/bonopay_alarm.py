@@ -28,6 +28,9 @@ class BonopayAlarm(models.Model):
     code = fields.Char(required=True, readonly=True, help="The signer's code. A later version may add codes.")
     level = fields.Selection(ALARM_LEVELS, required=True, readonly=True)
     rank = fields.Integer(compute="_compute_rank", store=True)
+    is_urgent = fields.Boolean(
+        "Urgent", compute="_compute_rank", store=True, help="A person is called, and the screens say it."
+    )
     since = fields.Datetime(readonly=True, help="When the alarm reached this level; empty when that is not known.")
     message_fr = fields.Text("Message (French)", readonly=True)
     message_en = fields.Text("Message (English)", readonly=True)
@@ -40,10 +43,11 @@ class BonopayAlarm(models.Model):
 
     _outlet_code_unique = models.Constraint("UNIQUE(outlet_id, code)", "An outlet has each alarm at most once.")
 
-    @api.depends("level")
+    @api.depends("level", "code")
     def _compute_rank(self):
         for alarm in self:
             alarm.rank = dgi_status.LEVELS.index(alarm.level) if alarm.level else 0
+            alarm.is_urgent = alarm.level in dgi_status.URGENT_LEVELS or alarm.code in dgi_status.URGENT_CODES
 
     @api.depends_context("lang")
     @api.depends("code", "message_fr", "message_en", "next_step_fr", "next_step_en")
@@ -61,10 +65,9 @@ class BonopayAlarm(models.Model):
     def _follow_up(self):
         """Call the responsible person once for each urgent alarm; what is no longer urgent is done by itself."""
         for alarm in self:
-            urgent = alarm.level in dgi_status.URGENT_LEVELS
-            if urgent and not alarm.called:
+            if alarm.is_urgent and not alarm.called:
                 alarm._call_responsible()
-            elif not urgent and alarm.called:
+            elif not alarm.is_urgent and alarm.called:
                 alarm._close_activity()
                 alarm.called = False
 
@@ -79,7 +82,8 @@ class BonopayAlarm(models.Model):
             summary=alarm.env._("DGI, %(outlet)s: %(level)s", outlet=self.outlet_id.code, level=alarm._level_words()),
             note=plaintext2html("\n".join(filter(None, (alarm.message, alarm.next_step)))),
         )
-        self.write({"called": True, "activity_id": activity.id if activity else False})
+        if activity:
+            self.write({"called": True, "activity_id": activity.id})
 
     def _level_words(self):
         return dict(self._fields["level"]._description_selection(self.env)).get(self.level)
@@ -130,14 +134,13 @@ class BonopayDevice(models.Model):
             device.display_name = f"{name} ({roles[device.role]})" if device.role else name
 
 
-#: Fields of an outlet that only the signer's answer fills.
-STATUS_FIELDS = frozenset(
-    {
-        "waiting_count", "oldest_number", "oldest_sealed_at", "oldest_deadline", "rejected_count", "token_expires_at",
-        "dgi_answered_at", "dgi_silent_since", "dgi_closed", "dgi_read_at", "dgi_asked_at", "dgi_error", "dgi_level",
-        "dgi_rank", "alarm_ids", "device_ids",
-    }
-)  # fmt: skip
+#: Fields of an outlet that only the signer's answer fills, as they are before anything was read.
+UNREAD_STATUS = {
+    "waiting_count": 0, "oldest_number": False, "oldest_sealed_at": False, "oldest_deadline": False,
+    "rejected_count": 0, "token_expires_at": False, "dgi_answered_at": False, "dgi_silent_since": False,
+    "dgi_closed": False, "dgi_read_at": False, "dgi_asked_at": False, "dgi_error": False,
+}  # fmt: skip
+STATUS_FIELDS = frozenset({*UNREAD_STATUS, "dgi_level", "dgi_rank", "alarm_ids", "device_ids"})
 
 
 def demand_signer(outlets, vals):

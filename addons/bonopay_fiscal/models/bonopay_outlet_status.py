@@ -3,11 +3,12 @@ import logging
 from markupsafe import Markup
 from psycopg2.errors import SerializationFailure
 
-from odoo import Command, api, fields, models
+from odoo import SUPERUSER_ID, Command, api, fields, models
+from odoo.exceptions import AccessError, ValidationError
 
 from ..core import dgi_status
 from ..core.connection import SignerError
-from .bonopay_alarm import ALARM_LEVELS, demand_signer
+from .bonopay_alarm import ALARM_LEVELS, UNREAD_STATUS, demand_signer
 from .res_company import connect
 
 _logger = logging.getLogger(__name__)
@@ -98,11 +99,30 @@ class BonopayOutlet(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             demand_signer(self, vals)
+        if not self.env.su:
+            # said out loud: a caller's default_waiting_count, for one, would fill what is left open
+            unread = {**UNREAD_STATUS, "dgi_level": "unread", "dgi_rank": _RANKS["unread"]}
+            vals_list = [{**vals, **unread} for vals in vals_list]
         return super().create(vals_list)
 
     def write(self, vals):
         demand_signer(self, vals)
         return super().write(vals)
+
+    @api.constrains("manager_id", "company_id")
+    def _check_manager_id(self):
+        for outlet in self:
+            if outlet.manager_id and not outlet._is_of_company(outlet.manager_id):
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s has no access to company %(company)s and cannot be responsible for its outlet.",
+                        user=outlet.manager_id.name,
+                        company=outlet.company_id.name,
+                    )
+                )
+
+    def _is_of_company(self, user):
+        return self.company_id in user.sudo().company_ids
 
     # ------------------------------------------------------------------------------------------------------------
     # Reading from the signer
@@ -140,6 +160,15 @@ class BonopayOutlet(models.Model):
             return  # somebody else wrote these outlets since our snapshot: their status is fresh
         except Exception:
             _logger.exception("status of outlets %s: unexpected error", self.mapped("code"))
+            self._note_asked()
+
+    def _note_asked(self):
+        """Others come first: what fails each time must not be the first of each run."""
+        try:
+            with self.env.cr.savepoint():
+                self._free_to_write().write({"dgi_asked_at": fields.Datetime.now()})
+        except SerializationFailure:
+            return  # as above
 
     def _read_status(self):
         """Ask the signer of one company, and keep what it tells or why it tells nothing.
@@ -154,7 +183,7 @@ class BonopayOutlet(models.Model):
         except SignerError as error:
             self._free_to_write()._take_status_error(error)
             return error
-        told = {item.get("outlet_id"): item for item in items}
+        told = {item["outlet_id"]: item for item in items if isinstance(item.get("outlet_id"), str)}
         for outlet in self._free_to_write():
             if outlet.code in told:
                 outlet._take_status(dgi_status.parse(told[outlet.code]))
@@ -162,13 +191,37 @@ class BonopayOutlet(models.Model):
                 outlet._take_status_error(SignerError("not_found"))
         return None
 
+    def _unattended(self):
+        """These outlets as the scheduled action sees them.
+
+        Nothing of the caller's context comes along: its ``default_*`` would fill what the signer left open, its
+        ``mail_activity_automation_skip`` would silence an alarm for everybody.
+        """
+        return self.with_env(self.env(user=SUPERUSER_ID, su=True, context={"tracking_disable": True}))
+
     def _free_to_write(self):
         """Those that nobody else is writing: a status is worth no waiting."""
-        return self.sudo().with_context(tracking_disable=True).try_lock_for_update(allow_referencing=True)
+        return self._unattended().try_lock_for_update(allow_referencing=True)
 
     def _take_status_error(self, error):
         # what was known before stays: an alarm does not end because nobody can look
+        if error.code == "not_found":
+            # but this signer looked: it will tell no end of what it does not know
+            self._end_alarms()
         self.write({"dgi_error": error.code, "dgi_asked_at": fields.Datetime.now()})
+
+    def _end_alarms(self):
+        self.alarm_ids._end()
+        self.device_ids.unlink()
+
+    def _disconnect(self):
+        """Their company left its signer: nobody would tell the end of an alarm any more.
+
+        The counts stay: an archived outlet where something waits is read again after the next connection.
+        """
+        outlets = self._unattended()
+        outlets._end_alarms()
+        outlets.write({"dgi_read_at": False, "dgi_asked_at": False, "dgi_error": False})
 
     def _take_status(self, status):
         now = fields.Datetime.now()
@@ -189,9 +242,12 @@ class BonopayOutlet(models.Model):
         self.alarm_ids._follow_up()
 
     def _responsible(self):
-        """Who is called: the person named on the outlet, else a fiscal manager of its company."""
+        """Who is called: the person named on the outlet, else a fiscal manager of its company.
+
+        The administrator is a fiscal manager of every company by installation, and the last to be called.
+        """
         self.ensure_one()
-        if self.manager_id.active:
+        if self.manager_id.active and self._is_of_company(self.manager_id):
             return self.manager_id
         managers = self.env["res.users"].search(
             [
@@ -201,7 +257,8 @@ class BonopayOutlet(models.Model):
             ],
             order="id",
         )
-        return managers.sorted(lambda user: user.company_id != self.company_id)[:1]
+        admin = self.env.ref("base.user_admin", raise_if_not_found=False)
+        return managers.sorted(lambda user: (user == admin, user.company_id != self.company_id))[:1]
 
     def _signer_words(self, error):
         """Why the signer did not do what a person asked for, and what to do about it, in the reader's language."""
@@ -233,8 +290,13 @@ class BonopayOutlet(models.Model):
     # ------------------------------------------------------------------------------------------------------------
 
     def action_read_status(self):
-        """Read the status of these outlets now."""
+        """Read the status of these outlets now.
+
+        :raises AccessError: the caller does not read alarms
+        """
         self.check_access("read")
+        if not self.env.su and not self.env.user.has_groups(_READERS):
+            raise AccessError(self.env._("Only people of invoicing and auditors read the DGI status of an outlet."))
         errors = [outlets._read_status() for outlets in self.sudo().grouped("company_id").values()]
         error = next(filter(None, errors), None)
         if error:
@@ -291,10 +353,18 @@ class BonopayOutlet(models.Model):
     def dgi_banner(self):
         """What the main screens show above everything else: the urgent alarms of the caller's companies.
 
-        :return: at most five ``{"outlet_id", "outlet", "level", "level_words", "message", "next_step"}``, worst first
+        :return: at most five ``{"outlet_id", "outlet", "level", "level_words", "message", "next_step"}``, worst first;
+            none for a caller who does not read alarms
         """
+        if not self.env["bonopay.alarm"].has_access("read"):
+            return []
+        in_use = ["|", ("active", "=", True), "&", ("active", "=", False), ("waiting_count", ">", 0)]
         urgent = self.env["bonopay.alarm"].search(
-            [("level", "in", list(dgi_status.URGENT_LEVELS)), ("company_id", "in", self.env.companies.ids)],
+            [
+                ("is_urgent", "=", True),
+                ("company_id", "in", self.env.companies.ids),
+                ("outlet_id", "any", in_use),
+            ],
             order="rank desc, id",
             limit=5,
         )

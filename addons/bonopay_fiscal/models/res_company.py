@@ -93,6 +93,8 @@ class ResCompany(models.Model):
         except SecretError as error:
             raise UserError(self._bonopay_secret_message(error)) from error
         self.invalidate_recordset(["bonopay_key_set"])
+        if not api_key:
+            self.sudo().with_context(active_test=False).bonopay_outlet_ids._disconnect()
         if changed:
             self._bonopay_log(
                 self.env._("Signer: an API key was stored.")

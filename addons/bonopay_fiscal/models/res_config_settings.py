@@ -29,7 +29,7 @@ class ResConfigSettings(models.TransientModel):
         return {"type": "ir.actions.client", "tag": "reload"}
 
     def bonopay_take_rate_now(self):
-        """Take the dollar's rate of the day for the current company."""
+        """Take the dollar's rate of the day for the current company and its branches."""
         return self.company_id.bonopay_take_rate_now()
 
     def bonopay_test_connection(self):

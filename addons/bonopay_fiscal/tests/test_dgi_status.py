@@ -2,12 +2,12 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
-from ..models import bonopay_outlet_status
+from ..models import bonopay_alarm, bonopay_outlet_status
 from .common import FiscalCase, fiscal_user
-from .signer_twin import API_KEY, alarm, calm_status
+from .signer_twin import API_KEY, SignerTwin, alarm, calm_status
 
 SCRIPT = "<script>alert(1)</script><b>gras</b>"
 NOWHERE = "http://127.0.0.1:9"
@@ -80,9 +80,10 @@ class TestDgiStatus(FiscalCase):
     def test_pages_of_a_large_merchant_are_all_read(self):
         self.twin.page_size = 1
         self._tell(alarm("dgi_silent", "warning"), code="KIN002")
+        asked = len(self._asked())
         self._read()
         self.assertEqual((self.outlet.dgi_level, self.second.dgi_level), ("ok", "warning"))
-        self.assertEqual(len(self._asked()[-2:]), 2)
+        self.assertEqual(len(self._asked()), asked + 2)
 
     def test_codes_and_levels_of_a_later_signer_are_shown_and_break_nothing(self):
         self._tell(
@@ -103,10 +104,14 @@ class TestDgiStatus(FiscalCase):
         self.assertEqual((self.outlet.device_ids.kind, self.outlet.device_ids.nim), (False, "AB"))
 
     def test_signer_away_is_said_and_what_was_known_stays(self):
-        self._tell(alarm("regularisation_due", "critical"), counts={"queued": 1})
-        self._run_cron()
+        with SignerTwin() as away:
+            self.company.bonopay_configure(away.url, API_KEY)
+            away.statuses = {
+                "KIN001": {**calm_status("KIN001"), "alarms": [alarm("regularisation_due", "critical")],
+                           "counts": {"queued": 1}}
+            }  # fmt: skip
+            self._run_cron()
         read_at = self.outlet.dgi_read_at
-        self.company.bonopay_configure(NOWHERE, API_KEY)
         self._run_cron()
         self.assertEqual((self.outlet.dgi_error, self.outlet.dgi_level), ("signer_unreachable", "critical"))
         self.assertIn("cannot be reached", self.outlet.dgi_error_message)
@@ -163,6 +168,63 @@ class TestDgiStatus(FiscalCase):
         ):
             self._run_cron()
         self.assertEqual((self.outlet.dgi_level, foreign.dgi_level), ("ok", "unread"))
+        self.assertTrue(foreign.dgi_asked_at, "the next run begins with others")
+
+    def test_an_item_about_no_outlet_is_passed_over(self):
+        for nobody in (["KIN001"], {}, None, 7):
+            items = [{**calm_status("KIN001"), "outlet_id": nobody}, calm_status("KIN002"), calm_status("KIN001")]
+            self.twin.answer_next(200, {"outlets": items, "next_cursor": None})
+            self.assertIsNone(self._read(), nobody)
+        self.assertEqual((self.outlet.dgi_level, self.second.dgi_level), ("ok", "ok"))
+
+    # alarms that nobody else could end ------------------------------------------------------------------------------
+
+    def _alarmed(self):
+        self._tell(alarm("regularisation_due", "critical"), counts={"queued": 1}, devices=[{"kind": "emcf"}])
+        self._read()
+        self.assertEqual((self.outlet.dgi_level, len(self.outlet.activity_ids)), ("critical", 1))
+        return self.outlet.device_ids
+
+    def test_alarms_end_when_the_signer_does_not_know_the_outlet_any_more(self):
+        self._alarmed()
+        del self.twin.statuses["KIN001"]
+        self._read()
+        self.assertFalse(self.outlet.alarm_ids)
+        self.assertFalse(self.outlet.device_ids)
+        self.assertFalse(self.outlet.activity_ids)
+        self.assertEqual((self.outlet.dgi_level, self.outlet.dgi_error), ("unread", "not_found"))
+        self._alarmed()
+        del self.twin.statuses["KIN001"]
+        self.outlet._read_status()  # alone: the signer refuses the question as a whole
+        self.assertFalse(self.outlet.alarm_ids)
+        self.assertFalse(self.outlet.activity_ids)
+
+    def test_alarms_end_with_the_connection_also_those_of_archived_outlets(self):
+        for disconnect in (
+            lambda: self.env["res.config.settings"].create({}).bonopay_forget_key(),
+            lambda: self.company.write({"bonopay_signer_url": False}),
+        ):
+            devices = self._alarmed()
+            self.outlet.active = False
+            disconnect()
+            self.assertFalse(self.outlet.alarm_ids)
+            self.assertFalse(devices.exists())
+            self.assertFalse(self.outlet.activity_ids)
+            self.assertEqual((self.outlet.dgi_level, self.outlet.dgi_read_at), ("unread", False))
+            self.company.bonopay_configure(self.twin.url, API_KEY)
+            due = self.env["bonopay.outlet"].sudo()
+            self.assertIn(self.outlet, due.search(due._due_status_domain()), "a document waits")
+            self.outlet.active = True
+
+    def test_banner_forgets_an_archived_outlet_unless_something_waits(self):
+        self._alarmed()
+        banner = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner
+        self.outlet.active = False
+        self.assertEqual(len(banner()), 1, "a document waits")
+        self.outlet.waiting_count = 0
+        self.assertEqual(banner(), [])
+        self.outlet.active = True
+        self.assertEqual(len(banner()), 1)
 
     # calling a person -----------------------------------------------------------------------------------------------
 
@@ -196,6 +258,50 @@ class TestDgiStatus(FiscalCase):
         self.assertFalse(self.outlet.activity_ids)
         self.assertEqual(len(self.outlet.alarm_ids), 2, "the alarms themselves stay")
 
+    def test_no_context_of_a_caller_silences_an_alarm_or_closes_other_work(self):
+        other = self.client.activity_schedule("mail.mail_activity_data_todo", user_id=self.manager.id)
+        self._tell(alarm("regularisation_due", "critical"), devices=[{"kind": "emcf"}])
+        defaults = {"called": True, "activity_id": other.id, "active": False, "user_id": self.clerk.id, "backlog": 9}
+        forged = {f"default_{name}": value for name, value in defaults.items()}
+        caller = self.outlet.with_user(self.clerk).with_context(mail_activity_automation_skip=True, **forged)
+        caller.action_read_status()
+        activity = self.outlet.alarm_ids.activity_id
+        self.assertEqual((self.outlet.activity_ids, activity.user_id, activity.active), (activity, self.manager, True))
+        self.assertNotEqual(activity, other)
+        self.assertEqual(self.outlet.device_ids.backlog, 0)
+        self._tell()
+        caller.action_read_status()
+        self.assertFalse(self.outlet.activity_ids)
+        self.assertTrue(other.active)
+
+    def test_a_call_that_reached_nobody_is_made_again(self):
+        self._tell(alarm("regularisation_due", "critical"))
+        with patch.object(type(self.outlet), "activity_schedule", lambda *args, **kwargs: False):
+            self._read()
+        self.assertFalse(self.outlet.alarm_ids.called)
+        self._read()
+        self.assertEqual((len(self.outlet.activity_ids), self.outlet.alarm_ids.called), (1, True))
+
+    def test_nobody_is_called_about_a_company_that_is_not_theirs(self):
+        stranger = fiscal_user(
+            self.env, "bp_stranger", "account.group_account_invoice", self._make_bare_company("Autre SARL")
+        )
+        with self.assertRaisesRegex(ValidationError, "no access"):
+            self.outlet.manager_id = stranger
+        self.outlet.manager_id = self.clerk
+        self.clerk.write({"company_ids": [Command.link(stranger.company_id.id)], "company_id": stranger.company_id.id})
+        self.clerk.company_ids -= self.company
+        self.assertEqual(self.outlet._responsible(), self.manager, "who left is not called")
+
+    def test_the_administrator_is_called_last(self):
+        admin = self.env.ref("base.user_admin")
+        admin.write({"company_ids": [Command.link(self.company.id)], "company_id": self.company.id})
+        other = self._make_bare_company("Autre SARL")
+        self.manager.write({"company_ids": [Command.link(other.id)], "company_id": other.id})
+        self.assertEqual(self.outlet._responsible(), self.manager)
+        self.manager.active = False
+        self.assertEqual(self.outlet._responsible(), admin)
+
     def test_markup_in_the_signers_words_stays_text(self):
         self._tell(alarm("regularisation_due", "critical", message=SCRIPT, next_step=SCRIPT))
         self._read()
@@ -206,6 +312,14 @@ class TestDgiStatus(FiscalCase):
         self.assertEqual(shown["message"], f"en {SCRIPT}", "text, which the banner's t-out escapes")
 
     # who may --------------------------------------------------------------------------------------------------------
+
+    def test_a_silent_mcf_is_on_the_screens_and_calls_somebody_although_it_is_a_warning(self):
+        self._tell(alarm("mcf_silent", "warning"), alarm("dgi_silent", "warning"))
+        self._read()
+        [shown] = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner()
+        self.assertEqual(shown["level"], "warning")
+        self.assertEqual(self.outlet.activity_ids, self.outlet.alarm_ids.activity_id)
+        self.assertEqual(self.outlet.alarm_ids.filtered("called").code, "mcf_silent")
 
     def test_banner_shows_urgent_alarms_of_the_readers_company_alone(self):
         self._tell(alarm("regularisation_due", "critical"), alarm("dgi_silent", "warning"))
@@ -236,9 +350,37 @@ class TestDgiStatus(FiscalCase):
                 with self.assertRaises(AccessError):
                     call(records)
         outlet.write({"name": "Nouveau nom"})
+
+    def test_defaults_of_a_persons_context_fill_no_status_of_a_new_outlet(self):
+        moment = "2026-11-21 08:00:00"
+        told = {
+            "waiting_count": 9, "oldest_number": "X", "oldest_sealed_at": moment, "oldest_deadline": moment,
+            "rejected_count": 9, "token_expires_at": moment, "dgi_answered_at": moment, "dgi_silent_since": moment,
+            "dgi_closed": True, "dgi_read_at": moment, "dgi_asked_at": moment, "dgi_error": "x", "dgi_level": "ok",
+            "dgi_rank": 0,
+        }  # fmt: skip
+        creator = self.env["bonopay.outlet"].with_user(self.manager)
+        defaults = {f"default_{name}": value for name, value in told.items()}
+        outlet = creator.with_context(**defaults).create({"name": "x", "code": "KIN003"})
+        outlet.flush_recordset()
+        outlet.invalidate_recordset()
+        expected = {**dict.fromkeys(told, False), "waiting_count": 0, "rejected_count": 0, "dgi_level": "unread",
+                    "dgi_rank": 2}  # fmt: skip
+        self.assertEqual({name: outlet[name] for name in told}, expected)
+        self.assertEqual(set(told), bonopay_alarm.STATUS_FIELDS - {"alarm_ids", "device_ids"})
+
+    def test_who_reads_no_alarms_sees_the_level_and_asks_nothing(self):
+        self._tell(alarm("regularisation_due", "critical"))
+        self._read()
         plain = fiscal_user(self.env, "bp_plain", "base.group_user", self.company)
-        self.assertEqual(self.outlet.with_user(plain).dgi_level, "critical")
-        self.assertFalse({"alarm_ids", "device_ids"} & self.outlet.with_user(plain).fields_get().keys())
+        outlet = self.outlet.with_user(plain)
+        self.assertEqual(outlet.dgi_level, "critical")
+        self.assertFalse({"alarm_ids", "device_ids"} & outlet.fields_get().keys())
+        asked = len(self._asked())
+        with self.assertRaisesRegex(AccessError, "auditors"):
+            outlet.action_read_status()
+        self.assertEqual(outlet.dgi_banner(), [])
+        self.assertEqual(len(self._asked()), asked)
 
     # restarting -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import ast
+import importlib.util
 from pathlib import Path
 
 from odoo.exceptions import UserError
@@ -6,6 +7,7 @@ from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
 from odoo.tools import convert_file
 
+from ..models.bonopay_alarm import UNREAD_STATUS
 from .common import FiscalCase
 from .signer_twin import alarm, calm_status
 
@@ -17,6 +19,12 @@ class TestLifeOfADatabase(FiscalCase):
     def test_neutralised_copy_cannot_reach_the_signer_and_still_posts(self):
         sealed = self.post()
         self.outlet.test_mode = False
+        self.twin.statuses["KIN001"] = {
+            **calm_status("KIN001"), "alarms": [alarm("token_expired", "critical")], "counts": {"queued": 1},
+            "devices": [{"kind": "emcf"}], "closed": True,
+        }  # fmt: skip
+        self.outlet._read_status()
+        devices = self.outlet.device_ids
         self.env.flush_all()
         for query in get_neutralization_queries(["bonopay_fiscal"]):
             self.env.cr.execute(query)
@@ -24,6 +32,10 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertFalse(self.company.bonopay_key_set)
         self.assertEqual(self.company.bonopay_signer_url, "http://127.0.0.1:9")
         self.assertTrue(self.outlet.test_mode)
+        self.assertFalse(self.outlet.alarm_ids | self.outlet.alarm_ids.search([]))
+        self.assertFalse(devices.exists())
+        self.assertEqual({name: self.outlet[name] for name in UNREAD_STATUS}, UNREAD_STATUS)
+        self.assertEqual((self.outlet.dgi_level, self.outlet.dgi_rank), ("unread", 2))
         requests = len(self.twin.requests)
         outlets = self.env["bonopay.outlet"]
         self.assertNotIn(self.outlet, outlets.search(outlets._due_status_domain()))
@@ -44,6 +56,7 @@ class TestLifeOfADatabase(FiscalCase):
         cron = self.env.ref("bonopay_fiscal.ir_cron_send")
         cron.interval_number = 3
         self.twin.statuses["KIN001"] = {**calm_status("KIN001"), "alarms": [alarm("token_expired", "critical")]}
+        self.env.ref("base.user_admin").company_ids |= self.company
         self.outlet.manager_id = self.env.ref("base.user_admin")
         self.outlet._read_status()
         self.company.bonopay_take_rate = False
@@ -61,6 +74,21 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertFalse(self.company.bonopay_take_rate)
         self.assertEqual(self.journal.bonopay_outlet_id, self.outlet)
         self.assertEqual(self.tax_b.bonopay_group, "B")
+
+    def test_upgrade_leaves_the_rates_of_companies_alone_that_keep_their_own(self):
+        values = {"currency_id": self.env.ref("base.USD").id, "name": "2026-01-15", "rate": 0.0005}
+        keeping = self._make_bare_company("Garde ses taux")
+        branch = self.env["res.company"].create({"name": "Succursale", "parent_id": keeping.id})
+        self.env["res.currency.rate"].create({**values, "company_id": keeping.id})
+        self.env["res.currency.rate"].create({**values, "company_id": False})
+        path = ROOT / "migrations" / "19.0.1.1.0" / "post-keep_own_rates.py"
+        spec = importlib.util.spec_from_file_location("post_keep_own_rates", path)
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        script.migrate(self.env.cr, "19.0.1.0.0")
+        self.env.invalidate_all()
+        self.assertEqual((keeping.bonopay_take_rate, branch.bonopay_take_rate), (False, False))
+        self.assertTrue(self.company.bonopay_take_rate)
 
     def test_no_way_to_uninstall_leaves_out_the_question(self):
         module = self.env["ir.module.module"].search([("name", "=", "bonopay_fiscal")])

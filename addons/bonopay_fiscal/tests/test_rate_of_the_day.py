@@ -1,13 +1,15 @@
+from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
+from ..models import res_company_rate
 from .common import FiscalCase, fiscal_user
-from .signer_twin import API_KEY
+from .signer_twin import API_KEY, SignerTwin
 
-DAY = "2026-11-21"
+NOWHERE = "http://127.0.0.1:9"
 
 
 @tagged("post_install", "-at_install")
@@ -19,13 +21,23 @@ class TestRateOfTheDay(FiscalCase):
         super().setUpClass()
         cls.usd = cls.env.ref("base.USD")
         cls.cdf = cls.company.currency_id
+        cls.outlet.test_mode = False
 
     def setUp(self):
         super().setUp()
-        self.twin.day = DAY
-        self.twin.usd = {"currency": "USD", "rate": "2300", "valid_on": DAY, "source": "DGI sandbox.example.com"}
+        self.today = fields.Date.today()
+        self.day, self.tomorrow = self._day(0), self._day(1)
+        self.twin.day = self.day
+        self.twin.usd = {"currency": "USD", "rate": "2300", "valid_on": self.day, "source": "DGI sandbox.example.com"}
+
+    def _day(self, days):
+        return str(self.today + timedelta(days=days))
 
     def _run_cron(self):
+        self.env["res.company"].search([]).bonopay_rate_asked_at = False
+        self._run_cron_again()
+
+    def _run_cron_again(self):
         with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 100.0):
             self.env["res.company"]._bonopay_cron_take_rates()
 
@@ -34,22 +46,40 @@ class TestRateOfTheDay(FiscalCase):
         domain = [("currency_id", "=", self.usd.id), ("company_id", "=", company.id)]
         return self.env["res.currency.rate"].with_company(company).search(domain)
 
-    def _worth(self, day=DAY):
-        return self.usd._convert(1, self.cdf, self.company, day)
+    def _worth(self, day=None):
+        return self.usd._convert(1, self.cdf, self.company, day or self.day)
+
+    def _enter(self, day, francs, company=None):
+        """A rate that a person enters: of a company, or of all."""
+        values = {"currency_id": self.usd.id, "company_id": company.id if company else False, "name": day}
+        return self.env["res.currency.rate"].create({**values, "rate": 1 / francs})
+
+    def _asked(self):
+        return [path for _method, path, _body in self.twin.requests if path == "/api/v1/reference"]
+
+    def _live_company(self, name, code, **values):
+        company = self.env["res.company"].create(
+            {"name": name, "country_id": self.env.ref("base.cd").id, "currency_id": self.cdf.id, **values}
+        )
+        company.bonopay_configure(self.twin.url, API_KEY)
+        self.env["bonopay.outlet"].create({"name": name, "code": code, "company_id": company.id, "test_mode": False})
+        return company
 
     def test_rate_of_the_day_is_francs_per_dollar_and_says_where_it_came_from(self):
         self._run_cron()
         rate = self._rates()
-        self.assertEqual(str(rate.name), DAY)
+        self.assertEqual(str(rate.name), self.day)
         self.assertAlmostEqual(rate.inverse_company_rate, 2300)
         self.assertAlmostEqual(self._worth(), 2300)
-        self.assertEqual(rate.bonopay_source, f"DGI sandbox.example.com ({DAY})")
+        self.assertEqual(rate.bonopay_source, f"DGI sandbox.example.com ({self.day})")
         self.assertIn("DGI sandbox.example.com", self.company.bonopay_rate_words)
 
     def test_rate_is_right_where_the_franc_itself_has_a_rate(self):
         rates = self.env["res.currency.rate"]
         base = {"currency_id": self.cdf.id, "company_id": self.company.id}
-        rates.create([{**base, "name": "2026-01-01", "rate": 2050.0}, {**base, "name": "2026-12-01", "rate": 4000.0}])
+        rates.create(
+            [{**base, "name": self._day(-300), "rate": 2050.0}, {**base, "name": self._day(9), "rate": 4000.0}]
+        )
         self._run_cron()
         self.assertAlmostEqual(self._worth(), 2300)
 
@@ -64,21 +94,21 @@ class TestRateOfTheDay(FiscalCase):
         self.assertAlmostEqual(rate.inverse_company_rate, 2310.5)
         self.twin.usd = {**self.twin.usd, "source": "BCC"}
         self._run_cron()
-        self.assertEqual(rate.bonopay_source, f"BCC ({DAY})")
-        self.twin.day = "2026-11-22"
+        self.assertEqual(rate.bonopay_source, f"BCC ({self.day})")
+        self.twin.day = self.tomorrow
         self._run_cron()
-        self.assertEqual([str(one.name) for one in self._rates()], ["2026-11-22", DAY])
-        self.assertAlmostEqual(self._worth("2026-11-22"), 2310.5, msg="the latest rate stays in force")
+        self.assertEqual([str(one.name) for one in self._rates()], [self.tomorrow, self.day])
+        self.assertAlmostEqual(self._worth(self.tomorrow), 2310.5, msg="the latest rate stays in force")
 
     def test_the_rate_of_a_person_is_kept_whether_entered_before_or_corrected_after(self):
         mine = self.env["res.currency.rate"].create(
-            {"currency_id": self.usd.id, "company_id": self.company.id, "name": DAY, "inverse_company_rate": 2250,
+            {"currency_id": self.usd.id, "company_id": self.company.id, "name": self.day, "inverse_company_rate": 2250,
              "bonopay_source": "forged"}
         )  # fmt: skip
         self.assertFalse(mine.bonopay_source, "nobody claims a source by hand")
         self._run_cron()
         self.assertAlmostEqual(self._rates().inverse_company_rate, 2250)
-        self.twin.day = "2026-11-22"
+        self.twin.day = self.tomorrow
         self._run_cron()
         theirs = self._rates()[0]
         self.assertTrue(theirs.bonopay_source)
@@ -87,11 +117,109 @@ class TestRateOfTheDay(FiscalCase):
         self._run_cron()
         self.assertAlmostEqual(theirs.inverse_company_rate, 2400)
 
-    def test_a_rate_for_all_companies_of_that_day_is_kept(self):
-        values = {"currency_id": self.usd.id, "company_id": False, "name": DAY, "rate": 0.0005}
-        self.env["res.currency.rate"].create(values)
+    def test_a_reference_rate_does_not_override_a_newer_rate_of_a_person(self):
+        self.twin.usd["valid_on"] = self._day(-9)
+        mine = self._enter(self._day(-3), 2250, self.company)
+        self._run_cron()
+        self.assertEqual(self._rates(), mine)
+        self.assertAlmostEqual(self._worth(), 2250)
+        self.twin.usd["valid_on"] = self._day(-3)
+        self._run_cron()
+        self.assertAlmostEqual(self._worth(), 2300, msg="the reference is of the same day as theirs, and today's")
+
+    def test_rates_shared_by_all_companies_stay_in_force(self):
+        self._enter(self.tomorrow, 2000)
+        self._run_cron()
+        self.twin.day = self.twin.usd["valid_on"] = self.tomorrow
         self._run_cron()
         self.assertFalse(self._rates())
+        self.assertAlmostEqual(self._worth(self.tomorrow), 2000)
+
+    def test_shared_rates_do_not_stop_those_of_a_company_that_has_its_own(self):
+        self._enter(self.day, 2000)
+        self._enter(self._day(-1), 2100, self.company)
+        self._run_cron()
+        self.assertAlmostEqual(self._worth(), 2300)
+
+    def test_rate_of_a_test_environment_does_not_enter_the_books(self):
+        self.outlet.test_mode = True
+        archived = {"name": "Archivé", "code": "KIN009", "test_mode": False, "active": False}
+        self.env["bonopay.outlet"].create(archived)
+        asked = len(self._asked())
+        self._run_cron()
+        self.assertFalse(self._asked()[asked:])
+        with self.assertRaisesRegex(UserError, "test environment"):
+            self.company.bonopay_take_rate_now()
+        self.assertFalse(self._rates())
+        self.outlet.test_mode = False
+        self._run_cron()
+        self.assertAlmostEqual(self._worth(), 2300)
+
+    def test_a_silent_signer_is_asked_after_the_others_and_once_in_a_run(self):
+        self.company.bonopay_configure(NOWHERE, API_KEY)
+        other = self._live_company("Autre SARL", "LUB001")
+        self.env["res.company"].search([]).bonopay_rate_asked_at = False
+        companies = self.env["res.company"]
+        self.assertLessEqual({self.company, other}, {*companies._bonopay_rate_companies()})
+        with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 0):
+            asked = companies
+            while due := companies._bonopay_rate_companies():
+                companies._bonopay_cron_take_rates()  # which has time for one company only
+                self.assertNotIn(due[0], companies._bonopay_rate_companies())
+                asked |= due[0]
+        self.assertLessEqual(self.company | other, asked)
+        self.assertTrue(self._rates(other))
+        self.company.bonopay_rate_asked_at = fields.Datetime.now() - timedelta(minutes=60)
+        other.bonopay_rate_asked_at = fields.Datetime.now() - timedelta(minutes=90)
+        self.assertEqual(list(companies._bonopay_rate_companies()), [other, self.company])
+
+    def test_an_unexpected_error_counts_as_asked(self):
+        self.company.bonopay_rate_asked_at = False
+        with (
+            patch.object(self.env.registry["res.company"], "_bonopay_take_day_rate", side_effect=RuntimeError("boom")),
+            self.assertLogs(res_company_rate._logger, "ERROR"),
+        ):
+            self._run_cron_again()
+        self.assertTrue(self.company.bonopay_rate_asked_at)
+
+    def test_one_signer_is_asked_for_a_company_and_its_branches(self):
+        with SignerTwin() as other:
+            other.day, other.usd = self.day, {**self.twin.usd, "rate": "2500"}
+            branch = self._live_company("Succursale", "LUB001", parent_id=self.company.id)
+            branch.bonopay_configure(other.url, API_KEY)
+            self._run_cron()
+            self.assertFalse(other.requests)
+            self.assertAlmostEqual(self._worth(), 2300)
+            self.company.bonopay_configure(self.twin.url, "")
+            self._run_cron()
+            self.assertEqual(len(other.requests), 1)
+            self.assertAlmostEqual(self._worth(), 2500, msg="the first branch is asked for the rates of both")
+            self.company.bonopay_take_rate = False
+            self.assertFalse(branch.bonopay_take_rate, "the switch is the main company's")
+            self._run_cron()
+            self.assertEqual(len(other.requests), 1)
+
+    def test_who_manages_a_branch_alone_does_not_set_the_rates_of_all(self):
+        branch = self._live_company("Succursale", "LUB001", parent_id=self.company.id)
+        group = "bonopay_fiscal.group_fiscal_manager"
+        local = fiscal_user(self.env, "bp_local", group, branch)
+        with self.assertRaises(AccessError):
+            branch.with_user(local).bonopay_take_rate_now()
+        self.assertFalse(self._rates())
+        local.company_ids |= self.company
+        branch.with_user(local).bonopay_take_rate_now()
+        self.assertAlmostEqual(self._worth(), 2300)
+
+    def test_no_context_of_a_caller_makes_a_rate_of_its_own(self):
+        forged = {"default_inverse_company_rate": 1.0, "default_company_rate": 1.0, "default_rate": 1.0}
+        self.company.with_context(**forged).bonopay_take_rate_now()
+        self.assertAlmostEqual(self._worth(), 2300)
+
+    def test_settings_show_the_rate_in_force_and_none_of_a_day_to_come(self):
+        self._run_cron()
+        self._enter(self._day(3), 4000, self.company)
+        self.company.invalidate_recordset(["bonopay_rate_words"])
+        self.assertIn("2,300.00", self.company.bonopay_rate_words)
 
     def test_companies_that_do_not_want_or_cannot_use_it_are_left_alone(self):
         self.company.bonopay_take_rate = False
@@ -120,13 +248,19 @@ class TestRateOfTheDay(FiscalCase):
     def test_signer_away_no_rate_or_a_strange_one_changes_nothing(self):
         for usd in (
             None, [], "2300", {**self.twin.usd, "rate": "0"}, {**self.twin.usd, "rate": "NaN"},
-            {**self.twin.usd, "rate": "-2300"}, {**self.twin.usd, "valid_on": "2026-11-22"},
+            {**self.twin.usd, "rate": "-2300"}, {**self.twin.usd, "valid_on": self.tomorrow},
             {**self.twin.usd, "rate": None}, {**self.twin.usd, "valid_on": "hier"}, {"rate": "2300"},
         ):  # fmt: skip
             self.twin.usd = usd
             self._run_cron()
             self.assertFalse(self._rates(), usd)
-        self.company.bonopay_configure("http://127.0.0.1:9", API_KEY)
+        for days in (-3, 3):
+            self.twin.day = self._day(days)
+            self.twin.usd = {"currency": "USD", "rate": "2300", "valid_on": self.twin.day, "source": "BCC"}
+            self._run_cron()
+            self.assertFalse(self._rates(), "a clock that is wrong by days")
+        self.twin.day = self.day
+        self.company.bonopay_configure(NOWHERE, API_KEY)
         self._run_cron()
         with self.assertRaisesRegex(UserError, "cannot be reached"):
             self.company.bonopay_take_rate_now()
@@ -146,7 +280,7 @@ class TestRateOfTheDay(FiscalCase):
         supplier = self.env["res.partner"].create({"name": "Fournisseur"})
         bill = self.env["account.move"].create(
             {
-                "move_type": "in_invoice", "partner_id": supplier.id, "invoice_date": DAY, "date": DAY,
+                "move_type": "in_invoice", "partner_id": supplier.id, "invoice_date": self.day, "date": self.day,
                 "currency_id": self.usd.id, "ref": "F1",
                 "invoice_line_ids": [Command.create({"name": "Carburant", "price_unit": 100, "tax_ids": False})],
             }
@@ -156,7 +290,7 @@ class TestRateOfTheDay(FiscalCase):
         self.assertAlmostEqual(bill.invoice_line_ids.balance, 230000, delta=2300)
         with Form(self.env["account.move"].with_context(default_move_type="out_invoice")) as form:
             form.partner_id = self.client
-            form.invoice_date = DAY
+            form.invoice_date = self.day
             form.currency_id = self.usd
             with form.invoice_line_ids.new() as line:
                 line.product_id = self.rice

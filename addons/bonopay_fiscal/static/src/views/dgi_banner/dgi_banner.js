@@ -1,7 +1,9 @@
-import { Component, onMounted, status, useState } from "@odoo/owl";
+import { Component, onMounted, onWillUpdateProps, status, useState } from "@odoo/owl";
 import { registry } from "@web/core/registry";
-import { user } from "@web/core/user";
 import { useService } from "@web/core/utils/hooks";
+
+/** Milliseconds in which the alarms are asked for once at most. */
+const FRESH = 60000;
 
 /**
  * The urgent alarms of the DGI above a screen. It never keeps that screen waiting, and stays away when it cannot look.
@@ -14,15 +16,21 @@ export class DgiBanner extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.state = useState({ alarms: [] });
+        this.askedAt = 0;
         onMounted(() => this.load());
+        onWillUpdateProps(() => {
+            // not awaited: the screen goes on
+            if (Date.now() - this.askedAt >= FRESH) {
+                this.load();
+            }
+        });
     }
 
     async load() {
+        this.askedAt = Date.now();
         let alarms = [];
         try {
-            if (await user.checkAccessRight("bonopay.alarm", "read")) {
-                alarms = await this.orm.silent.call("bonopay.outlet", "dgi_banner", []);
-            }
+            alarms = await this.orm.silent.call("bonopay.outlet", "dgi_banner", []);
         } catch {
             return;
         }

@@ -6,7 +6,8 @@ import { ListRenderer } from "@web/views/list/list_renderer";
 import { listView } from "@web/views/list/list_view";
 import { DgiBanner } from "./dgi_banner";
 
-// The main screens of invoicing: its dashboard and its lists of sales documents.
+// The main screens of invoicing: its dashboard and its lists of sales documents. Each search brings another `list`, by
+// which a banner learns that its screen was read again.
 Object.assign(DashboardKanbanRenderer.components, { DgiBanner });
 Object.assign(AccountMoveListRenderer.components, { DgiBanner });
 
