@@ -1,12 +1,13 @@
 """`./bonopay demo`: from a machine with nothing on it to a sealed, printed invoice, told as a short story."""
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from launcher.config import Home
+from launcher.config import ADDONS, Home
 from launcher.console import LauncherError, say, step
 from launcher.instance import Instance, demo_instance
 from launcher.odoo import Session, restore_base
@@ -98,7 +99,7 @@ def _create(instance: Instance) -> None:
         instance.odoo.service.start()
     with step("Connecting Odoo to the signer"):
         connect(instance, DATABASE)
-    ready.touch()
+    ready.write_text(_addons_digest())
 
 
 def connect(instance: Instance, database: str) -> None:
@@ -112,8 +113,28 @@ def _start(instance: Instance) -> None:
     instance.odoo.configure(DATABASE)
     with step("PostgreSQL, DGI sandbox and signer"):
         instance.start()
+    _upgrade(instance)
     with step("Odoo"):
         instance.odoo.service.start()
+
+
+def _upgrade(instance: Instance) -> None:
+    """Bring the demo's Odoo database to the addons as they are now; no work while these did not change."""
+    ready, digest = instance.folder / "ready", _addons_digest()
+    if ready.read_text() == digest:
+        return
+    with step("The demo's Odoo database is brought to these addons"):
+        instance.odoo.service.stop()
+        instance.odoo.run("-d", DATABASE, "-u", ",".join(MODULES))
+    ready.write_text(digest)
+
+
+def _addons_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(ADDONS.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ADDONS)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 # --- the story -------------------------------------------------------------------------------------------------------
