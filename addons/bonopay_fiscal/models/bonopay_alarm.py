@@ -117,13 +117,29 @@ class BonopayDevice(models.Model):
     nim = fields.Char("NIM", readonly=True)
     in_use = fields.Boolean("In use", readonly=True)
     breaker = fields.Selection(
-        [("closed", "Answers"), ("half_open", "Being tried"), ("open", "No answer")], "State", readonly=True
+        [("closed", "Asked"), ("half_open", "Being tried"), ("open", "At rest")], "Circuit breaker", readonly=True
+    )
+    state = fields.Selection(
+        [
+            ("answers", "Answers"),
+            ("missed", "Last request unanswered"),
+            ("half_open", "Being tried"),
+            ("open", "No answer"),
+        ],
+        compute="_compute_state",
     )
     answered_at = fields.Datetime("Last answer", readonly=True)
     silent_since = fields.Datetime(readonly=True)
     backlog = fields.Integer("To transmit", readonly=True, help="Documents that the device has yet to send to the DGI.")
     backlog_known = fields.Boolean(readonly=True)
     last_dgi_contact = fields.Datetime("Last contact with the DGI", readonly=True)
+
+    @api.depends("breaker", "silent_since")
+    def _compute_state(self):
+        """A breaker that is closed says that the device is asked, not that it answers."""
+        for device in self:
+            at_rest = device.breaker if device.breaker in ("half_open", "open") else None
+            device.state = at_rest or ("missed" if device.silent_since else "answers")
 
     @api.depends_context("lang")
     @api.depends("kind", "role", "nim")

@@ -53,6 +53,11 @@ class BonopayOutlet(models.Model):
     waiting_count = fields.Integer(
         "Waiting for the DGI", readonly=True, copy=False, help="Sealed documents that the DGI has yet to answer for."
     )
+    to_seal_count = fields.Integer(
+        "Waiting to be sealed",
+        compute="_compute_to_seal_count",
+        help="Posted documents that the signer has not sealed yet; they are sent by themselves.",
+    )
     oldest_number = fields.Char("Oldest waiting", readonly=True, copy=False)
     oldest_sealed_at = fields.Datetime("Waits since", readonly=True, copy=False)
     oldest_deadline = fields.Datetime(
@@ -79,6 +84,13 @@ class BonopayOutlet(models.Model):
                 levels.append("unread")
             outlet.dgi_level = max(levels, key=_RANKS.__getitem__)
             outlet.dgi_rank = _RANKS[outlet.dgi_level]
+
+    def _compute_to_seal_count(self):
+        """What the signer cannot tell, as it does not have it."""
+        domain = [("outlet_id", "in", self.ids), ("superseded", "=", False), ("state", "in", ("to_seal", "dead"))]
+        counted = dict(self.env["bonopay.seal"].sudo()._read_group(domain, ["outlet_id"], ["__count"]))
+        for outlet in self:
+            outlet.to_seal_count = counted.get(outlet._origin, 0)
 
     @api.depends_context("lang")
     @api.depends("alarm_ids.rank", "alarm_ids.message", "dgi_error_message")

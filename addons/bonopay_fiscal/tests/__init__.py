@@ -5,6 +5,7 @@ from . import (
     test_comparison_of_totals,
     test_core,
     test_credit_notes,
+    test_dgi_alarms,
     test_dgi_status,
     test_forging,
     test_life_of_a_database,

@@ -2,53 +2,20 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..models import bonopay_alarm, bonopay_outlet_status
-from .common import FiscalCase, fiscal_user
+from .common import fiscal_user
+from .dgi_status_case import DgiStatusCase
 from .signer_twin import API_KEY, SignerTwin, alarm, calm_status
 
-SCRIPT = "<script>alert(1)</script><b>gras</b>"
 NOWHERE = "http://127.0.0.1:9"
 
 
 @tagged("post_install", "-at_install")
-class TestDgiStatus(FiscalCase):
+class TestDgiStatus(DgiStatusCase):
     """What the signer knows of an outlet reaches the merchant, and nothing else does."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.manager = fiscal_user(cls.env, "bp_manager", "bonopay_fiscal.group_fiscal_manager", cls.company)
-        cls.manager.lang = cls._french()
-        cls.clerk = fiscal_user(cls.env, "bp_clerk", "account.group_account_invoice", cls.company)
-        cls.second = cls.env["bonopay.outlet"].create({"name": "Limete", "code": "KIN002"})
-
-    @classmethod
-    def _french(cls):
-        cls.env["res.lang"]._activate_lang("fr_FR")
-        return "fr_FR"
-
-    def setUp(self):
-        super().setUp()
-        self.twin.statuses = {code: calm_status(code) for code in ("KIN001", "KIN002")}
-        self.twin.restartable = {"KIN001": 0, "KIN002": 0}
-        self.twin.page_size = 100
-
-    def _tell(self, *alarms, code="KIN001", **members):
-        self.twin.statuses[code] = {**calm_status(code), "alarms": list(alarms), **members}
-
-    def _read(self):
-        return (self.outlet | self.second)._read_status()
-
-    def _run_cron(self):
-        (self.outlet | self.second).dgi_asked_at = False
-        with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 100.0):
-            self.env["bonopay.outlet"]._cron_read_status()
-
-    def _asked(self):
-        return [path for _method, path, _body in self.twin.requests if path.startswith("/api/v1/sync/status")]
 
     # reading --------------------------------------------------------------------------------------------------------
 
@@ -76,6 +43,24 @@ class TestDgiStatus(FiscalCase):
         self.assertEqual(outlet.dgi_summary, worst.message)
         self.assertEqual(outlet.device_ids.display_name, "MCF CD02 (spare)")
         self.assertEqual((self.second.dgi_level, self.second.device_ids.ids), ("ok", []))
+
+    def test_what_waits_to_be_sealed_is_counted_although_the_signer_does_not_have_it(self):
+        """During an outage of the DGI an inline outlet seals nothing: "nothing waits" would be untrue."""
+        for sent in (False, False, True):
+            self.post(send=sent)
+        self._read()
+        outlets = (self.outlet | self.second).with_user(self.clerk)
+        self.assertEqual(outlets.mapped("to_seal_count"), [2, 0])
+        self.assertEqual(outlets.mapped("waiting_count"), [0, 0])
+
+    def test_a_device_whose_last_request_had_no_answer_is_not_said_to_answer(self):
+        moment = "2026-11-20T08:00:00Z"
+        cases = {("closed", None): "answers", ("closed", moment): "missed",
+                 ("half_open", moment): "half_open", ("open", moment): "open"}  # fmt: skip
+        self._tell(devices=[{"kind": "emcf", "role": "main", "nim": "CD01", "breaker": breaker, "silent_since": silent}
+                            for breaker, silent in cases])  # fmt: skip
+        self._read()
+        self.assertEqual(self.outlet.device_ids.mapped("state"), list(cases.values()))
 
     def test_pages_of_a_large_merchant_are_all_read(self):
         self.twin.page_size = 1
@@ -177,164 +162,7 @@ class TestDgiStatus(FiscalCase):
             self.assertIsNone(self._read(), nobody)
         self.assertEqual((self.outlet.dgi_level, self.second.dgi_level), ("ok", "ok"))
 
-    # alarms that nobody else could end ------------------------------------------------------------------------------
-
-    def _alarmed(self):
-        self._tell(alarm("regularisation_due", "critical"), counts={"queued": 1}, devices=[{"kind": "emcf"}])
-        self._read()
-        self.assertEqual((self.outlet.dgi_level, len(self.outlet.activity_ids)), ("critical", 1))
-        return self.outlet.device_ids
-
-    def test_alarms_end_when_the_signer_does_not_know_the_outlet_any_more(self):
-        self._alarmed()
-        del self.twin.statuses["KIN001"]
-        self._read()
-        self.assertFalse(self.outlet.alarm_ids)
-        self.assertFalse(self.outlet.device_ids)
-        self.assertFalse(self.outlet.activity_ids)
-        self.assertEqual((self.outlet.dgi_level, self.outlet.dgi_error), ("unread", "not_found"))
-        self._alarmed()
-        del self.twin.statuses["KIN001"]
-        self.outlet._read_status()  # alone: the signer refuses the question as a whole
-        self.assertFalse(self.outlet.alarm_ids)
-        self.assertFalse(self.outlet.activity_ids)
-
-    def test_alarms_end_with_the_connection_also_those_of_archived_outlets(self):
-        for disconnect in (
-            lambda: self.env["res.config.settings"].create({}).bonopay_forget_key(),
-            lambda: self.company.write({"bonopay_signer_url": False}),
-        ):
-            devices = self._alarmed()
-            self.outlet.active = False
-            disconnect()
-            self.assertFalse(self.outlet.alarm_ids)
-            self.assertFalse(devices.exists())
-            self.assertFalse(self.outlet.activity_ids)
-            self.assertEqual((self.outlet.dgi_level, self.outlet.dgi_read_at), ("unread", False))
-            self.company.bonopay_configure(self.twin.url, API_KEY)
-            due = self.env["bonopay.outlet"].sudo()
-            self.assertIn(self.outlet, due.search(due._due_status_domain()), "a document waits")
-            self.outlet.active = True
-
-    def test_banner_forgets_an_archived_outlet_unless_something_waits(self):
-        self._alarmed()
-        banner = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner
-        self.outlet.active = False
-        self.assertEqual(len(banner()), 1, "a document waits")
-        self.outlet.waiting_count = 0
-        self.assertEqual(banner(), [])
-        self.outlet.active = True
-        self.assertEqual(len(banner()), 1)
-
-    # calling a person -----------------------------------------------------------------------------------------------
-
-    def test_an_urgent_alarm_calls_the_responsible_person_once_and_ends_by_itself(self):
-        self._tell(alarm("regularisation_due", "warning"))
-        self._read()
-        self.assertFalse(self.outlet.activity_ids)
-        for level in ("critical", "critical", "overdue"):
-            self._tell(alarm("regularisation_due", level))
-            self._read()
-        activity = self.outlet.activity_ids
-        self.assertEqual((len(activity), activity.user_id), (1, self.manager))
-        self.assertIn("fr Le délai approche", activity.note)
-        self._tell()
-        self._read()
-        self.assertFalse(self.outlet.activity_ids)
-        self.assertFalse(self.outlet.alarm_ids)
-        self.assertEqual(self.outlet.dgi_level, "ok")
-        self.assertIn("alerte a pris fin", "".join(self.outlet.message_ids.mapped("body")))
-        self._tell(alarm("regularisation_due", "critical"))
-        self._read()
-        self.assertEqual(len(self.outlet.activity_ids), 1, "a new alarm is a new call")
-
-    def test_what_a_person_did_is_not_asked_of_them_again(self):
-        self.outlet.manager_id = self.clerk
-        self._tell(alarm("token_expired", "critical"), alarm("regularisation_due", "critical"))
-        self._read()
-        self.assertEqual((len(self.outlet.activity_ids), self.outlet.activity_ids.user_id), (2, self.clerk))
-        self.outlet.activity_ids.action_feedback()
-        self._read()
-        self.assertFalse(self.outlet.activity_ids)
-        self.assertEqual(len(self.outlet.alarm_ids), 2, "the alarms themselves stay")
-
-    def test_no_context_of_a_caller_silences_an_alarm_or_closes_other_work(self):
-        other = self.client.activity_schedule("mail.mail_activity_data_todo", user_id=self.manager.id)
-        self._tell(alarm("regularisation_due", "critical"), devices=[{"kind": "emcf"}])
-        defaults = {"called": True, "activity_id": other.id, "active": False, "user_id": self.clerk.id, "backlog": 9}
-        forged = {f"default_{name}": value for name, value in defaults.items()}
-        caller = self.outlet.with_user(self.clerk).with_context(mail_activity_automation_skip=True, **forged)
-        caller.action_read_status()
-        activity = self.outlet.alarm_ids.activity_id
-        self.assertEqual((self.outlet.activity_ids, activity.user_id, activity.active), (activity, self.manager, True))
-        self.assertNotEqual(activity, other)
-        self.assertEqual(self.outlet.device_ids.backlog, 0)
-        self._tell()
-        caller.action_read_status()
-        self.assertFalse(self.outlet.activity_ids)
-        self.assertTrue(other.active)
-
-    def test_a_call_that_reached_nobody_is_made_again(self):
-        self._tell(alarm("regularisation_due", "critical"))
-        with patch.object(type(self.outlet), "activity_schedule", lambda *args, **kwargs: False):
-            self._read()
-        self.assertFalse(self.outlet.alarm_ids.called)
-        self._read()
-        self.assertEqual((len(self.outlet.activity_ids), self.outlet.alarm_ids.called), (1, True))
-
-    def test_nobody_is_called_about_a_company_that_is_not_theirs(self):
-        stranger = fiscal_user(
-            self.env, "bp_stranger", "account.group_account_invoice", self._make_bare_company("Autre SARL")
-        )
-        with self.assertRaisesRegex(ValidationError, "no access"):
-            self.outlet.manager_id = stranger
-        self.outlet.manager_id = self.clerk
-        self.clerk.write({"company_ids": [Command.link(stranger.company_id.id)], "company_id": stranger.company_id.id})
-        self.clerk.company_ids -= self.company
-        self.assertEqual(self.outlet._responsible(), self.manager, "who left is not called")
-
-    def test_the_administrator_is_called_last(self):
-        admin = self.env.ref("base.user_admin")
-        admin.write({"company_ids": [Command.link(self.company.id)], "company_id": self.company.id})
-        other = self._make_bare_company("Autre SARL")
-        self.manager.write({"company_ids": [Command.link(other.id)], "company_id": other.id})
-        self.assertEqual(self.outlet._responsible(), self.manager)
-        self.manager.active = False
-        self.assertEqual(self.outlet._responsible(), admin)
-
-    def test_markup_in_the_signers_words_stays_text(self):
-        self._tell(alarm("regularisation_due", "critical", message=SCRIPT, next_step=SCRIPT))
-        self._read()
-        note = self.outlet.activity_ids.note
-        self.assertIn("&lt;script&gt;", note)
-        self.assertNotIn("<script>", note)
-        [shown] = self.env["bonopay.outlet"].with_user(self.manager).with_context(lang="en_US").dgi_banner()
-        self.assertEqual(shown["message"], f"en {SCRIPT}", "text, which the banner's t-out escapes")
-
     # who may --------------------------------------------------------------------------------------------------------
-
-    def test_a_silent_mcf_is_on_the_screens_and_calls_somebody_although_it_is_a_warning(self):
-        self._tell(alarm("mcf_silent", "warning"), alarm("dgi_silent", "warning"))
-        self._read()
-        [shown] = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner()
-        self.assertEqual(shown["level"], "warning")
-        self.assertEqual(self.outlet.activity_ids, self.outlet.alarm_ids.activity_id)
-        self.assertEqual(self.outlet.alarm_ids.filtered("called").code, "mcf_silent")
-
-    def test_banner_shows_urgent_alarms_of_the_readers_company_alone(self):
-        self._tell(alarm("regularisation_due", "critical"), alarm("dgi_silent", "warning"))
-        self._tell(alarm("regularisation_due", "overdue"), code="KIN002")
-        self._read()
-        other = self._make_bare_company("Autre SARL")
-        stranger = fiscal_user(self.env, "bp_stranger", "bonopay_fiscal.group_fiscal_manager", other)
-        shown = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner()
-        self.assertEqual([alarm["level"] for alarm in shown], ["overdue", "critical"])
-        outlets = self.env(user=stranger, context={})["bonopay.outlet"]
-        self.assertEqual(outlets.dgi_banner(), [])
-        self.assertFalse(outlets.env["bonopay.alarm"].search([]))
-        for call in ("action_read_status", "action_restart_sending"):
-            with self.assertRaises(AccessError):
-                getattr(self.outlet.with_env(outlets.env), call)()
 
     def test_nobody_writes_what_the_signer_tells(self):
         self._tell(alarm("regularisation_due", "critical"), devices=[{"kind": "emcf"}])

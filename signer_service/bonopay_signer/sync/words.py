@@ -130,9 +130,9 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "Invoices blocked in {days} days, without being sealed, as the DGI computes other totals: {number}.",
         ),
         Words(
-            "Comparer les deux calculs (réponse dgi_totals_differ, événement totals.differ), actualiser les taux, "
+            "Comparer les deux calculs, montrés ligne par ligne avec chaque facture bloquée ; actualiser les taux, "
             "recalculer la facture et la renvoyer.",
-            "Compare both computations (answer dgi_totals_differ, event totals.differ), refresh the rates, compute the "
+            "Compare both computations, shown line by line with each blocked invoice; refresh the rates, compute the "
             "invoice and send it again.",
         ),
     ),
