@@ -49,7 +49,7 @@ class ResCompany(models.Model):
             owners = (False, company.root_id.id)
             domain = [("currency_id", "=", usd.id), ("company_id", "in", owners), ("name", "<=", today)]
             latest = self.env["res.currency.rate"].sudo().search(domain, order="company_id, name desc", limit=1)
-            company.bonopay_rate_words = latest and self.env._(
+            company.bonopay_rate_words = bool(latest) and self.env._(
                 "%(day)s: 1 USD = %(rate)s CDF, %(origin)s",
                 day=format_date(self.env, latest.name),
                 rate=self.env["bonopay.seal"]._amount_words(f"{latest.with_company(company).inverse_company_rate:.2f}"),

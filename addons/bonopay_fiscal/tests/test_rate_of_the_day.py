@@ -216,6 +216,8 @@ class TestRateOfTheDay(FiscalCase):
         self.assertAlmostEqual(self._worth(), 2300)
 
     def test_settings_show_the_rate_in_force_and_none_of_a_day_to_come(self):
+        self.env["res.currency.rate"].search([("currency_id", "=", self.env.ref("base.USD").id)]).unlink()
+        self.assertIs(self.company.bonopay_rate_words, False, "no rate, no words")
         self._run_cron()
         self._enter(self._day(3), 4000, self.company)
         self.company.invalidate_recordset(["bonopay_rate_words"])
