@@ -129,6 +129,13 @@ class AccountMove(models.Model):
             return "ET" if export else "FT"
         return "EV" if export else "FV"
 
+    def _get_fields_to_copy_recurring_entries(self, values):
+        # EXTENDS 'account': an advance that comes each month stays one
+        res = super()._get_fields_to_copy_recurring_entries(values)
+        if self.bonopay_invoice_type:
+            res["bonopay_invoice_type"] = self.bonopay_invoice_type
+        return res
+
     # ------------------------------------------------------------------------------------------------------------
     # Searching and grouping by what the seal says
     # ------------------------------------------------------------------------------------------------------------

@@ -139,6 +139,16 @@ class AccountMove(models.Model):
                 ),
             )
 
+        if not self._bonopay_cashier():
+            yield Fault(
+                "operator.missing",
+                self,
+                self.env._(
+                    "Nobody is in charge of this sale, and the law wants an operator's name: choose the salesperson of "
+                    "the document, or the person responsible for its outlet."
+                ),
+            )
+
     def _bonopay_check_document(self):
         own = self.company_id.currency_id
         if own.name != payload.CURRENCY:

@@ -41,8 +41,15 @@ class AccountMove(models.Model):
         return self.invoice_line_ids.filtered(lambda line: line.display_type == "product")
 
     def _bonopay_cashier(self):
-        """The operator (SFE §1.2 w): who posts; for what the server posts by itself, who is in charge of the sale."""
-        return self.env.user if self.env.uid != SUPERUSER_ID else self.invoice_user_id or self.create_uid
+        """The operator (SFE §1.2 w): who posts; for what the server posts by itself, or a customer on the website, who
+        is in charge of the sale, else of the outlet. Empty when there is nobody."""
+        outlet = self.journal_id.bonopay_outlet_id.sudo()
+        known = (self.env.user, self.invoice_user_id, self.create_uid, outlet and outlet._responsible())
+        return next((user for user in known if user and self._bonopay_is_operator(user)), self.env["res.users"])
+
+    def _bonopay_is_operator(self, user):
+        """Whether a user is a person of the merchant's: neither the server nor a customer."""
+        return user.id != SUPERUSER_ID and user.sudo()._is_internal()
 
     def _bonopay_nif(self, vat):
         """A NIF without the spaces and hyphens that people type."""

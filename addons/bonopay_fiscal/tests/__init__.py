@@ -11,6 +11,7 @@ from . import (
     test_life_of_a_database,
     test_live_signer,
     test_locks,
+    test_operator,
     test_outbox,
     test_payload_vectors,
     test_posting,

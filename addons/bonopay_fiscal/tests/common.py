@@ -76,6 +76,7 @@ class FiscalCase(LocalSigner, TransactionCase):
         cls.journal.bonopay_outlet_id = cls.outlet
         cls.twin = cls._start_twin()
         cls.company.bonopay_configure(cls.twin.url, API_KEY)
+        cls.salesperson = fiscal_user(cls.env, "bp_sales", "account.group_account_invoice", cls.company)
         cls._make_masters()
 
     @classmethod
@@ -143,6 +144,7 @@ class FiscalCase(LocalSigner, TransactionCase):
             {
                 "move_type": "out_invoice",
                 "partner_id": self.client.id,
+                "invoice_user_id": self.salesperson.id,
                 "invoice_date": fields.Date.today(),
                 "invoice_line_ids": list(lines) or [self.line(quantity=2)],
                 **values,
