@@ -18,7 +18,10 @@ from .dgi import EXEMPT_CLIENT_TYPE
 SCHEMA = "bonopay.invoice/1"
 CURRENCY = "CDF"
 TEXT_LIMIT = 200
-_COMMENT_LINES = "ABCDEFGH"
+_COMMENT_LETTERS = "ABCDEFGH"
+COMMENT_LIMIT = len(_COMMENT_LETTERS)
+_EXEMPTION = "Réf. Exo. : "
+EXEMPTION_LIMIT = TEXT_LIMIT - len(_EXEMPTION)
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,15 @@ class Document:
     lines: tuple[Line, ...]
     credit: Credit | None = None
     payments: tuple[Payment, ...] = ()
+    comments: tuple[str, ...] = ()
     pos_terminal_id: str | None = None
 
 
 def build(document: Document) -> dict:
-    """The canonical payload of a document, as a JSON-ready dict."""
+    """The canonical payload of a document, as a JSON-ready dict.
+
+    :raises ValueError: two rates in one group, more than eight comment lines
+    """
     groups = sum_groups(document.lines, document.price_mode)
     total = _sum(amounts.total for _rate, amounts in groups.values())
     payments = document.payments or (Payment("CREDIT", total),)
@@ -126,7 +133,7 @@ def build(document: Document) -> dict:
         "payments": [_payment(payment) for payment in payments],
         "foreign_currency": None,
         "credit": _credit(document.credit),
-        "comments": _comments(document.client),
+        "comments": _comments(document),
     }
 
 
@@ -176,6 +183,15 @@ def _is_control(char: str) -> bool:
     """Control characters, line separators, and the noncharacters that RFC 7493 forbids."""
     point = ord(char)
     return unicodedata.category(char) in ("Cc", "Zl", "Zp") or point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
+
+
+def comment_lines(text: object) -> list[str]:
+    """The lines of a text that say something, whole.
+
+    >>> comment_lines("Bon n° 12\\n\\n  Livré le 3  ")
+    ['Bon n° 12', 'Livré le 3']
+    """
+    return [" ".join(line.split()) for line in str(text or "").splitlines() if clean_text(line)]
 
 
 def percent(value: Decimal) -> str:
@@ -261,6 +277,12 @@ def _credit(credit: Credit | None) -> dict | None:
     }
 
 
-def _comments(client: Client) -> dict:
-    first = f"Réf. Exo. : {client.exemption_reference}" if client.type == EXEMPT_CLIENT_TYPE else None
-    return {letter: clean_text(first) if letter == "A" else None for letter in _COMMENT_LINES}
+def _comments(document: Document) -> dict:
+    """The eight lines (SFE §1.24); line A of an embassy is its exemption reference (annex IV)."""
+    client = document.client
+    first = (f"{_EXEMPTION}{client.exemption_reference}",) if client.type == EXEMPT_CLIENT_TYPE else ()
+    lines = (*first, *document.comments)
+    if len(lines) > COMMENT_LIMIT:
+        raise ValueError(f"{len(lines)} comment lines")
+    texts = [clean_text(line) for line in lines] + [None] * (COMMENT_LIMIT - len(lines))
+    return dict(zip(_COMMENT_LETTERS, texts, strict=True))

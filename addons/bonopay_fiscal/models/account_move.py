@@ -75,6 +75,21 @@ class AccountMove(models.Model):
         help="Compulsory on a credit note (SFE §1.25). A rebate (RRR) is tied to no single sale.",
     )
 
+    bonopay_client_type = fields.Selection(
+        list(dgi.CLIENT_TYPES.items()),
+        "Client type (DGI)",
+        compute="_compute_bonopay_client_type",
+        store=True,
+        readonly=False,
+        copy=False,
+        help="Stated on every sale (SFE §1.11). What is chosen for a customer without a type is kept on the customer.",
+    )
+    bonopay_comments = fields.Text(
+        "Comment lines (DGI)",
+        help="At most eight lines of 200 characters, printed on the invoice and sent to the DGI (SFE §1.24). For an "
+        "embassy or international organisation the first is its exemption reference, and seven are left.",
+    )
+
     # ------------------------------------------------------------------------------------------------------------
     # What the seal says
     # ------------------------------------------------------------------------------------------------------------
@@ -118,6 +133,27 @@ class AccountMove(models.Model):
             elif move.state == "draft" or not move.bonopay_invoice_type:
                 move.bonopay_invoice_type = move._bonopay_default_invoice_type()
 
+    @api.depends(
+        "move_type",
+        "reversed_entry_id",
+        "commercial_partner_id.bonopay_client_type",
+        "commercial_partner_id.is_company",
+    )
+    def _compute_bonopay_client_type(self):
+        for move in self:
+            if not move.is_sale_document(include_receipts=True):
+                move.bonopay_client_type = False
+            elif move.state == "draft" or not move.bonopay_client_type:
+                original = move.reversed_entry_id.bonopay_client_type
+                move.bonopay_client_type = original or (move.partner_id and move.partner_id._bonopay_client_type())
+
+    def _bonopay_keep_client_types(self):
+        """What was stated on a document is not asked again for the same customer."""
+        for move in self:
+            party = move.commercial_partner_id.sudo()
+            if party and not party._bonopay_client_type():
+                party.bonopay_client_type = move.bonopay_client_type
+
     def _bonopay_default_invoice_type(self):
         """FV, EV, FA or EA; advances (FT, ET) are the author's to state, and are kept."""
         groups = set(self.invoice_line_ids.tax_ids.mapped("bonopay_group"))
@@ -132,8 +168,9 @@ class AccountMove(models.Model):
     def _get_fields_to_copy_recurring_entries(self, values):
         # EXTENDS 'account': an advance that comes each month stays one
         res = super()._get_fields_to_copy_recurring_entries(values)
-        if self.bonopay_invoice_type:
-            res["bonopay_invoice_type"] = self.bonopay_invoice_type
+        for name in ("bonopay_invoice_type", "bonopay_client_type"):
+            if self[name]:
+                res[name] = self[name]
         return res
 
     # ------------------------------------------------------------------------------------------------------------

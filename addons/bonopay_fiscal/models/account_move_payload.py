@@ -34,6 +34,7 @@ class AccountMove(models.Model):
             client=self._bonopay_client(),
             lines=tuple(self._bonopay_line(line) for line in self._bonopay_lines()),
             credit=self._bonopay_credit(),
+            comments=tuple(payload.comment_lines(self.bonopay_comments)),
         )
 
     def _bonopay_lines(self):
@@ -69,13 +70,13 @@ class AccountMove(models.Model):
         party = self.commercial_partner_id
         contact = self.partner_id
         return payload.Client(
-            type=contact._bonopay_client_type(),
+            type=self.bonopay_client_type,
             name=party.name,
             nif=self._bonopay_nif(party.vat) or None,
             contact=" / ".join(filter(None, (contact.phone or party.phone, contact.email or party.email))),
             address=self._bonopay_address(contact),
             exemption_reference=party.bonopay_exemption_reference
-            if contact._bonopay_client_type() == dgi.EXEMPT_CLIENT_TYPE
+            if self.bonopay_client_type == dgi.EXEMPT_CLIENT_TYPE
             else None,
         )
 

@@ -1,6 +1,7 @@
 from . import (
     test_after_commit,
     test_checks_before_posting,
+    test_clients_and_comments,
     test_companies_and_outlets,
     test_comparison_of_totals,
     test_core,

@@ -76,7 +76,7 @@ class FiscalCase(LocalSigner, TransactionCase):
         cls.journal.bonopay_outlet_id = cls.outlet
         cls.twin = cls._start_twin()
         cls.company.bonopay_configure(cls.twin.url, API_KEY)
-        cls.salesperson = fiscal_user(cls.env, "bp_sales", "account.group_account_invoice", cls.company)
+        cls.salesperson = fiscal_user(cls.env, "bp_salesperson", "account.group_account_invoice", cls.company)
         cls._make_masters()
 
     @classmethod
@@ -108,7 +108,13 @@ class FiscalCase(LocalSigner, TransactionCase):
     @classmethod
     def _make_masters(cls):
         cls.client = cls.env["res.partner"].create(
-            {"name": "Client SARL", "is_company": True, "vat": "B7654321C", "country_id": cls.env.ref("base.cd").id}
+            {
+                "name": "Client SARL",
+                "is_company": True,
+                "bonopay_client_type": "PM",
+                "vat": "B7654321C",
+                "country_id": cls.env.ref("base.cd").id,
+            }
         )
         cls.walk_in = cls.env["res.partner"].create({"name": "Client de passage"})
         cls.tax_b = cls.tax("tva_sale_16")
