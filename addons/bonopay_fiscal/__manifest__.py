@@ -7,7 +7,7 @@
     "author": "Bono Pay",
     "license": "LGPL-3",
     "development_status": "Beta",
-    "depends": ["account", "l10n_cd"],
+    "depends": ["account_payment", "l10n_cd"],
     "external_dependencies": {"python": ["cryptography", "num2words", "qrcode", "requests"]},
     "data": [
         "security/bonopay_fiscal_groups.xml",

@@ -14,6 +14,7 @@ from . import (
     test_locks,
     test_operator,
     test_outbox,
+    test_paid_on_the_website,
     test_payload_vectors,
     test_posting,
     test_rate_of_the_day,

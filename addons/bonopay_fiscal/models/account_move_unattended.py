@@ -1,0 +1,52 @@
+from odoo import SUPERUSER_ID, api, models
+from odoo.tools import plaintext2html
+
+#: Proof that nobody waits for a posting. No remote call can put it into a context.
+_UNATTENDED = object()
+_UNATTENDED_KEY = "bonopay_unattended"
+
+
+class AccountMove(models.Model):
+    """What cannot be issued while nobody is there to read why stays a draft, and somebody is called.
+
+    A customer who pays on the website has paid, whatever the law refuses of their invoice: an error would undo the
+    payment and the order with it.
+    """
+
+    _inherit = "account.move"
+
+    @api.private
+    def _bonopay_unattended(self):
+        """These moves, to be posted for nobody: a faulty one stays a draft, instead of an error."""
+        return self.with_context(**{_UNATTENDED_KEY: _UNATTENDED})
+
+    def _post(self, soft=True):
+        # EXTENDS 'account'
+        if self.env.context.get(_UNATTENDED_KEY) is not _UNATTENDED:
+            return super()._post(soft)
+        faulty = self._bonopay_to_post(soft).filtered(lambda move: move._bonopay_faults())
+        for move in faulty:
+            move._bonopay_call_for_correction()
+        return super(AccountMove, self - faulty)._post(soft)
+
+    def _bonopay_call_for_correction(self):
+        """Tell whoever is in charge why this draft could not be issued; once, however often it is tried."""
+        user = self._bonopay_cashier() or self.create_uid
+        move = self.with_user(SUPERUSER_ID).with_context(lang=user.lang)
+        summary = move.env._("Paid, and not issued as an invoice")
+        if move.activity_ids.filtered(lambda activity: activity.user_id == user and activity.summary == summary):
+            return
+        words = [move.env._("The law does not let this document be issued as it is:")]
+        words += [f"• {fault.message}" for fault in move._bonopay_faults()]
+        words += [move.env._("Correct it and confirm it: the law gives 48 hours after the sale.")]
+        move.activity_schedule(
+            "mail.mail_activity_data_warning",
+            user_id=user.id,
+            summary=summary,
+            note=plaintext2html("\n".join(words)),
+        )
+
+    def _is_ready_to_be_sent(self):
+        # EXTENDS 'account': what waits for the DGI is sent as soon as it is normalised (SFE §1.5)
+        seal = self.sudo().bonopay_seal_id
+        return super()._is_ready_to_be_sent() and (not seal or seal._is_normalised())
