@@ -6,7 +6,7 @@ run at once.
 """
 
 import itertools
-import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from ..support.stand import Outlet, Stand, document, number_of
 from ..support.tokens import Token
 
 LONG = 10_000
+PATIENCE = 120  # seconds; a case takes about 20 beside nine others
 STATUS, SUBTOTAL, FINALISE = 0xC1, 0x33, 0x38
 MAINS, MODES = ("emcf", "mcf"), ("inline", "deferred")
 OTHER = {"emcf": "mcf", "mcf": "emcf"}
@@ -40,6 +41,7 @@ class Case:
     twin: McfTwin
     main: str
     numbers: list[str] = field(default_factory=list)
+    ends: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
     @property
     def spare(self) -> str:
@@ -91,19 +93,23 @@ class Case:
     def send(self) -> str:
         """As a till: the same document again after a 503 or a connection that broke. Its number."""
         payload = document(self.outlet)
-        pause = threading.Event()
-        for _ in range(600):
-            try:
-                response = self.stand.post(payload)
-            except httpx.TransportError:  # the signer was killed
-                pause.wait(0.3)
-                continue
-            if response.status_code in (200, 201):
-                self.numbers.append(response.json()["fiscal_number"])
-                return self.numbers[-1]
+        self.until(lambda: self._is_sealed(payload), "the document is sealed")
+        return self.numbers[-1]
+
+    def _is_sealed(self, payload: dict) -> bool:
+        try:
+            response = self.stand.post(payload)
+        except httpx.TransportError:  # the signer was killed
+            return False
+        if response.status_code not in (200, 201):
             assert response.status_code == 503, response.text
-            pause.wait(0.25)
-        raise TimeoutError("never sealed")
+            return False
+        self.numbers.append(response.json()["fiscal_number"])
+        return True
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Asked seldom: many cases wait at once. All waits of a case share its patience: one that fails, fails soon."""
+        wait_until(condition, what, max(0.0, self.ends - time.monotonic()), pause=0.25)
 
     def verdict(self, number: str) -> tuple[str, str]:
         """(status, NIM)"""
@@ -112,7 +118,7 @@ class Case:
 
     def certified_by(self, number: str) -> str:
         """The kind of the device that certified a number, once that is chained."""
-        _until(lambda: self.verdict(number)[0] == "certified", f"{number} is certified")
+        self.until(lambda: self.verdict(number)[0] == "certified", f"{number} is certified")
         return next(kind for kind in MAINS if self.nim(kind) == self.verdict(number)[1])
 
     def at_the_devices(self, number: str) -> list[str]:
@@ -127,11 +133,6 @@ class Case:
         assert [self.at_the_devices(number) for number in self.numbers] == [[kind] for kind in by]
         kinds = [kind for _, kind, _ in self.stand.entries(self.outlet)]
         assert sorted(kinds) == sorted(["invoice", "dgi_certified"] * len(by))
-
-
-def _until(condition: Callable[[], object], what: str) -> None:
-    """Asked seldom: many cases wait at once."""
-    wait_until(condition, what, 120, pause=0.25)
 
 
 def _main_is_down(case: Case) -> None:
@@ -151,7 +152,7 @@ def _reply_of_confirm_lost_and_main_silent_then(case: Case) -> None:
     """What the main device may have certified is given to no other; what comes after it is."""
     case.lose_confirm(number_of(case.outlet, 2))
     lost = case.send()
-    _until(lambda: case.verdict(lost)[0] == "unknown", "nobody knows")
+    case.until(lambda: case.verdict(lost)[0] == "unknown", "nobody knows")
     if case.main == "emcf":
         case.relay.drop("prepare", "before", LONG)
     later = case.send()
@@ -166,9 +167,9 @@ def _spare_is_down_too(case: Case) -> None:
     case.down(case.spare)
     with ThreadPoolExecutor(1) as till:
         sending = till.submit(case.send)
-        _until(lambda: len(_failures(case)) >= 2, "neither device was reached")
+        case.until(lambda: len(_failures(case)) >= 2, "neither device was reached")
         case.up(case.spare)
-        sending.result(120)
+        sending.result()
     case.all_certified([case.main, case.spare])
 
 
@@ -211,6 +212,7 @@ def _make(stand: Stand, folder: Path, main: str, mode: str) -> Case:
 
 
 def _play(case: Case, scenario: str) -> None:
+    case.ends = time.monotonic() + PATIENCE  # it may have waited for its turn
     assert case.certified_by(case.send()) == case.main, "while both answer"
     SCENARIOS[scenario](case)
 
@@ -236,7 +238,7 @@ def played(running: Stand, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with ThreadPoolExecutor(10) as tills:
         cases = {key: _make(running, folder, key[0], key[1]) for key in _CASES}
         playing = {key: tills.submit(_play, case, key[2]) for key, case in cases.items()}
-        outcomes: dict[tuple[str, str, str], object] = {key: one.exception(600) for key, one in playing.items()}
+        outcomes: dict[tuple[str, str, str], object] = {key: one.exception() for key, one in playing.items()}
     done = running.verify(*(case.outlet for case in cases.values()))
     outcomes["", "", "chains"] = None if done.returncode == 0 else done.stdout[-2000:]
     yield outcomes
@@ -269,14 +271,14 @@ def test_fallback_killed_while_the_spare_certifies_asks_the_spare_and_not_the_ma
         with ThreadPoolExecutor(len(cases)) as tills:
             sending = [tills.submit(case.send) for case in cases]
             for case, reached in zip(cases, holds, strict=True):
-                _until(reached, f"the spare of {case.outlet} certifies")
+                case.until(reached, f"the spare of {case.outlet} certifies")
             stand.kill()
             for case in cases:
                 case.calm()
                 case.up(case.main)
             stand.start()
             for one in sending:
-                one.result(120)
+                one.result()
         for case in cases:
             case.all_certified([case.spare, case.spare])
         done = stand.verify(*(case.outlet for case in cases))
