@@ -121,7 +121,7 @@ def build(document: Document) -> dict:
         "reference_number": clean_text(document.reference_number),
         "issued_at": _time(document.issued_at),
         "client": _client(document.client),
-        "items": [_item(line) for line in document.lines],
+        "items": [item(line) for line in document.lines],
         "tax_groups": [_group(code, rate, amounts) for code, (rate, amounts) in groups.items()],
         "totals": {
             "base": _money(_sum(amounts.base for _rate, amounts in groups.values())),
@@ -227,7 +227,8 @@ def _client(client: Client) -> dict:
     }
 
 
-def _item(line: Line) -> dict:
+def item(line: Line) -> dict:
+    """A line as it stands in the payload."""
     return {
         "code": clean_text(line.code),
         "name": clean_text(line.name),

@@ -75,6 +75,11 @@ class AccountMove(models.Model):
         help="Compulsory on a credit note (SFE §1.25). A rebate (RRR) is tied to no single sale.",
     )
 
+    bonopay_credit_reason = fields.Char(
+        "Reason of the credit note",
+        copy=False,
+        help="For the special register of credit notes (arrêté 033, art. 7 j).",
+    )
     bonopay_client_type = fields.Selection(
         list(dgi.CLIENT_TYPES.items()),
         "Client type (DGI)",

@@ -1,7 +1,14 @@
-from odoo import models
+import json
 
-from ..core import dgi
+from odoo import models
+from odoo.exceptions import UserError
+
+from ..core import credit, dgi, payload
+from ..core.arithmetic import exact
 from .account_move_checks import Fault
+
+#: States of a seal in which nothing was sealed, or the DGI refused it: its goods were not credited.
+_WITHOUT_EFFECT = ("invalid", "rejected")
 
 
 class AccountMove(models.Model):
@@ -13,6 +20,12 @@ class AccountMove(models.Model):
         if self.move_type != "out_refund":
             return
         original = self.reversed_entry_id
+        if not payload.clean_text(self.bonopay_credit_reason):
+            yield Fault(
+                "credit.reason",
+                self,
+                self.env._("Say why the credit note is issued: the special register wants it (arrêté 033, art. 7 j)."),
+            )
         if not self.bonopay_credit_nature:
             yield Fault(
                 "credit.nature",
@@ -59,3 +72,112 @@ class AccountMove(models.Model):
             and original.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
             and original.company_id == self.company_id
         )
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Against the original (SFE §1.26–27)
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_check_against_original(self):
+        """What the signer would refuse, before anything is posted; it judges again, over all tills, when it seals."""
+        sale = self._bonopay_credited_sale()
+        if sale is None:
+            return
+        original = self.reversed_entry_id
+        if not credit.is_of_family(self.bonopay_invoice_type, sale["invoice_type"]):
+            yield Fault(
+                "credit.family",
+                original,
+                self.env._(
+                    "%(original)s is of type %(sold)s and cannot be corrected by a credit note of type %(given)s: FA "
+                    "is for sales and advances, EA for exports.",
+                    original=original.name,
+                    sold=sale["invoice_type"],
+                    given=self.bonopay_invoice_type,
+                ),
+            )
+        elif sale["price_mode"] != self._bonopay_price_mode():
+            yield Fault(
+                "credit.price_mode",
+                original,
+                self.env._(
+                    "%s was sold at prices of the other kind (with or without tax): use the taxes of the invoice.",
+                    original.name,
+                ),
+            )
+        else:
+            yield from self._bonopay_check_credited_lines(credit.Stock(sale, self._bonopay_earlier_credits()))
+
+    def _bonopay_check_credited_lines(self, stock):
+        for number, line in enumerate(self._bonopay_lines(), start=1):
+            item = payload.item(self._bonopay_line(line))
+            prefix = self.env._("Line %(number)s (%(label)s): ", number=number, label=(item["name"] or "–")[:40])
+            for found in stock.credit(item):
+                yield Fault(f"credit.{found.member}", line, prefix + self._bonopay_difference_words(found))
+
+    def _bonopay_difference_words(self, found):
+        if found.member == "code":
+            return self.env._("article %s is not on the invoice. Credit only what was sold.", found.given)
+        if found.member == "quantity":
+            return self.env._(
+                "only %(left)s is left to credit, and %(given)s is asked: earlier credit notes count. Lower the "
+                "quantity.",
+                left=found.sold,
+                given=found.given,
+            )
+        names = {
+            "type": self.env._("item type"),
+            "tax_group": self.env._("tax group"),
+            "unit_price": self.env._("unit price"),
+        }
+        return self.env._(
+            "the %(member)s is %(given)s and was %(sold)s on the invoice. Set it back: a credit note takes articles "
+            "back as they were sold.",
+            member=names.get(found.member, self.env._("specific tax")),
+            given=found.given,
+            sold=found.sold,
+        )
+
+    def _bonopay_credited_sale(self):
+        """The payload of the sale that this credit note takes from, ``None`` where there is none."""
+        original = self.reversed_entry_id._bonopay_live_seals()
+        if self.move_type != "out_refund" or self.bonopay_credit_nature == dgi.REBATE_NATURE or not original:
+            return None
+        return json.loads(original.payload)
+
+    def _bonopay_earlier_credits(self):
+        """The payloads of the other credit notes that took from the same sale, whatever the caller may read."""
+        original = self.reversed_entry_id
+        found = self.env["bonopay.seal"].sudo().search(
+            [
+                ("superseded", "=", False),
+                ("state", "not in", _WITHOUT_EFFECT),
+                ("move_id.reversed_entry_id", "=", original.id),
+                ("move_id", "!=", self._origin.id),
+            ]
+        )  # fmt: skip
+        payloads = map(json.loads, found.mapped("payload"))
+        return [one for one in payloads if one["credit"] and one["credit"]["original_fiscal_number"]]
+
+    def _bonopay_propose_what_is_left(self):
+        """Lower a fresh credit note to what earlier ones left of its sale.
+
+        :raises UserError: nothing is left
+        """
+        sale = self._bonopay_credited_sale()
+        earlier = sale and self._bonopay_earlier_credits()
+        if not earlier:
+            return
+        stock, nothing = credit.Stock(sale, earlier), self.env["account.move.line"]
+        for line in self._bonopay_lines():
+            item = payload.item(self._bonopay_line(line))
+            left = min(stock.left(item), exact(line.quantity))
+            list(stock.credit({**item, "quantity": str(left)}))
+            if left <= 0:
+                nothing |= line
+            elif left != exact(line.quantity):
+                line.quantity = float(left)
+        if nothing == self._bonopay_lines():
+            raise UserError(
+                self.env._("Everything on %s was credited already: nothing is left.", self.reversed_entry_id.name)
+            )
+        nothing.unlink()

@@ -86,8 +86,8 @@ class AccountMove(models.Model):
             self._bonopay_check_lines,
         )
         faults = [fault for group in groups for fault in group()]
-        # totals mean something only when every line can be counted
-        return faults or list(self._bonopay_check_totals())
+        # totals and comparisons mean something only when every line can be counted
+        return faults or [*self._bonopay_check_totals(), *self._bonopay_check_against_original()]
 
     # ------------------------------------------------------------------------------------------------------------
     # The rules

@@ -45,7 +45,8 @@ class AccountMove(models.Model):
         """The operator (SFE §1.2 w): who posts; for what the server posts by itself, or a customer on the website, who
         is in charge of the sale, else of the outlet. Empty when there is nobody."""
         outlet = self.journal_id.bonopay_outlet_id.sudo()
-        known = (self.env.user, self.invoice_user_id, self.create_uid, outlet and outlet._responsible())
+        in_charge = self.invoice_user_id, self.reversed_entry_id.invoice_user_id, self.create_uid
+        known = (self.env.user, *in_charge, outlet and outlet._responsible())
         return next((user for user in known if user and self._bonopay_is_operator(user)), self.env["res.users"])
 
     def _bonopay_is_operator(self, user):

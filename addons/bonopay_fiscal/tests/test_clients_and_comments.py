@@ -110,7 +110,12 @@ class TestClientsAndComments(FiscalCase):
         move.bonopay_client_type = "PC"
         self.post(move)
         wizard = self.env["account.move.reversal"].create(
-            {"move_ids": [Command.set(move.ids)], "journal_id": self.journal.id, "bonopay_credit_nature": "RAM"}
+            {
+                "move_ids": [Command.set(move.ids)],
+                "journal_id": self.journal.id,
+                "bonopay_credit_nature": "RAM",
+                "reason": "Retour",
+            }
         )
         credit = self.env["account.move"].browse(wizard.reverse_moves()["res_id"])
         self.assertEqual(credit.bonopay_client_type, "PC")

@@ -3,7 +3,7 @@ import json
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from .common import FiscalCase
+from .common import FiscalCase, trap_seals
 
 
 @tagged("post_install", "-at_install")
@@ -12,7 +12,7 @@ class TestCreditNotes(FiscalCase):
         wizard = (
             self.env["account.move.reversal"]
             .with_context(active_model="account.move", active_ids=original.ids)
-            .create({"bonopay_credit_nature": nature, "journal_id": self.journal.id})
+            .create({"bonopay_credit_nature": nature, "journal_id": self.journal.id, "reason": "Marchandise reprise"})
         )
         return self.env["account.move"].browse(wizard.refund_moves()["res_id"])
 
@@ -44,13 +44,19 @@ class TestCreditNotes(FiscalCase):
         with self.assertRaisesRegex(UserError, "not normalised yet"):
             self.post(refund)
 
+    def _free(self, nature, **values):
+        """A credit note that was made by hand."""
+        return self.draft(
+            move_type="out_refund", bonopay_credit_nature=nature, bonopay_credit_reason="Geste commercial", **values
+        )
+
     def test_credit_note_without_original(self):
-        refund = self.draft(move_type="out_refund", bonopay_credit_nature="RAN")
+        refund = self._free("RAN")
         with self.assertRaisesRegex(UserError, "names the invoice that it corrects"):
             self.post(refund)
 
     def test_rebate_needs_no_original(self):
-        refund = self.post(self.draft(move_type="out_refund", bonopay_credit_nature="RRR"))
+        refund = self.post(self._free("RRR"))
         credit = {"nature": "RRR", "original_fiscal_number": None, "original_dgi_code": None}
         self.assertEqual(json.loads(refund.bonopay_seal_id.payload)["credit"], credit)
 
@@ -68,11 +74,107 @@ class TestCreditNotes(FiscalCase):
 
     def test_credit_note_is_for_the_customer_and_an_invoice_of_its_original(self):
         original = self.post()
-        values = {"move_type": "out_refund", "bonopay_credit_nature": "COR"}
-        refund = self.post(self.draft(**values, reversed_entry_id=original.id))
+        one = self.line(quantity=1)
+        refund = self.post(self._free("COR", reversed_entry_id=original.id, invoice_line_ids=[one]))
         for partner, named in ((self.walk_in, original), (self.client, refund)):
-            wrong = self.draft(**values, reversed_entry_id=named.id, partner_id=partner.id)
+            wrong = self._free("COR", reversed_entry_id=named.id, partner_id=partner.id, invoice_line_ids=[one])
             with self.assertRaisesRegex(UserError, "of the same customer"), self.env.cr.savepoint():
                 self.post(wrong)
         contact = self.env["res.partner"].create({"name": "Service achats", "parent_id": self.client.id})
-        self.post(self.draft(**values, reversed_entry_id=original.id, partner_id=contact.id))
+        self.post(self._free("COR", reversed_entry_id=original.id, partner_id=contact.id, invoice_line_ids=[one]))
+
+    # what is left of the sale --------------------------------------------------------------------------------------
+
+    def _faults(self, refund):
+        return [fault.code for fault in refund._bonopay_faults()]
+
+    def test_sfe_1_26_an_article_that_was_not_sold_is_not_credited(self):
+        refund = self._reverse(self.post(), "RAM")
+        refund.write({"invoice_line_ids": [self.line(self.delivery, quantity=1)]})
+        self.assertEqual(self._faults(refund), ["credit.code"])
+        with self.assertRaisesRegex(UserError, "article LIVR is not on the invoice"):
+            self.post(refund)
+
+    def test_sfe_1_27_the_unit_price_is_that_of_the_sale(self):
+        refund = self._reverse(self.post(), "RAM")
+        refund.invoice_line_ids.price_unit = 44999
+        with self.assertRaisesRegex(UserError, "unit price is 44999.00 and was 45000.00"):
+            self.post(refund)
+
+    def test_sfe_1_27_another_tax_is_not_that_of_the_sale(self):
+        refund = self._reverse(self.post(), "RAM")
+        refund.invoice_line_ids.tax_ids = self.tax("tva_export_0")
+        self.assertIn("credit.tax_group", self._faults(refund) + self._faults_of_group(refund))
+
+    def _faults_of_group(self, refund):
+        """Without the rule on types, which speaks first."""
+        return [fault.code for fault in refund._bonopay_check_against_original()]
+
+    def test_sfe_1_27_quantities_add_up_over_several_credit_notes(self):
+        original = self.post(self.draft(self.line(quantity=10), self.line(self.delivery, quantity=1)))
+        first = self._reverse(original, "RAM")
+        first.invoice_line_ids.filtered(lambda line: line.product_id == self.rice).quantity = 4
+        self.post(first)
+        second = self._reverse(original, "RAM")
+        self.assertEqual(second.invoice_line_ids.mapped("quantity"), [6], "what is left is proposed, the rest is gone")
+        second.invoice_line_ids.quantity = 6.01
+        with self.assertRaisesRegex(UserError, "only 6 is left to credit, and 6.01 is asked"), self.env.cr.savepoint():
+            self.post(second)
+        second.invoice_line_ids.quantity = 6
+        self.post(second)
+        with self.assertRaisesRegex(UserError, "nothing is left"):
+            self._reverse(original, "RAM")
+
+    def test_sfe_1_27_two_drafts_of_the_same_goods_are_credited_once(self):
+        original = self.post()
+        drafts = [self._reverse(original, "RAM") for _ in range(2)]
+        self.post(drafts[0], send=False)
+        self.assertEqual(self._faults(drafts[1]), ["credit.quantity"], "also before the first is sealed")
+
+    def test_sfe_1_27_one_article_on_two_lines_is_counted_together(self):
+        original = self.post(self.draft(self.line(quantity=1), self.line(quantity=2)))
+        refund = self._reverse(original, "RAM")
+        refund.invoice_line_ids[0].quantity = 3
+        refund.invoice_line_ids[1].unlink()
+        self.assertEqual(self._faults(refund), [])
+        refund.invoice_line_ids.quantity = 3.5
+        self.assertEqual(self._faults(refund), ["credit.quantity"])
+
+    def test_sfe_1_27_what_the_dgi_rejected_took_nothing(self):
+        original = self.post()
+        first = self.post(self._reverse(original, "RAM"), send=False)
+        first.bonopay_seal_id._as_writer().write({"state": "rejected"})
+        self.assertEqual(self._faults(self._reverse(original, "RAM")), [])
+
+    def test_sfe_1_28_a_rebate_takes_no_goods(self):
+        original = self.post()
+        self.post(self._free("RRR", reversed_entry_id=original.id))
+        self.assertEqual(self._reverse(original, "RAM").invoice_line_ids.quantity, 2)
+
+    def test_sfe_1_7_an_export_is_not_corrected_as_a_sale(self):
+        refund = self._reverse(self.post(), "RAM")
+        refund.bonopay_invoice_type = "EA"
+        self.assertIn("credit.family", self._faults_of_group(refund))
+
+    def test_art_7j_every_credit_note_says_why(self):
+        refund = self._reverse(self.post(), "RAM")
+        self.assertEqual(refund.bonopay_credit_reason, "Marchandise reprise")
+        refund.bonopay_credit_reason = " "
+        self.assertEqual(self._faults(refund), ["credit.reason"])
+        refund.bonopay_credit_reason = "Sac percé"
+        self.post(refund)
+        with self.assertRaisesRegex(UserError, "can no longer be changed"):
+            refund.bonopay_credit_reason = "autre"
+
+    def test_an_invoice_is_replaced_by_a_credit_note_and_a_new_draft(self):
+        original = self.post()
+        wizard = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=original.ids)
+            .create({"bonopay_credit_nature": "COR", "journal_id": self.journal.id, "reason": "Erreur de client"})
+        )
+        with trap_seals(self.env) as trapped:
+            action = wizard.modify_moves()
+        trapped.send()
+        self.assertEqual(original.reversal_move_ids.bonopay_state, "certified")
+        self.assertEqual(self.env["account.move"].browse(action["res_id"]).state, "draft")

@@ -16,4 +16,16 @@ class AccountMoveReversal(models.TransientModel):
 
     def _prepare_default_reversal(self, move):
         # EXTENDS 'account'
-        return {**super()._prepare_default_reversal(move), "bonopay_credit_nature": self.bonopay_credit_nature}
+        values = super()._prepare_default_reversal(move)
+        return {
+            **values,
+            "bonopay_credit_nature": self.bonopay_credit_nature,
+            "bonopay_credit_reason": self.reason,
+        }
+
+    def reverse_moves(self, is_modify=False):
+        # EXTENDS 'account': several partial credit notes of one sale take no more than was sold
+        res = super().reverse_moves(is_modify)
+        for move in self.new_move_ids.filtered(lambda new: new.bonopay_required and new.state == "draft"):
+            move._bonopay_propose_what_is_left()
+        return res
