@@ -27,6 +27,7 @@ from . import (
     res_company,
     res_company_rate,
     res_config_settings,
+    res_country_state,
     res_currency_rate,
     res_partner,
 )

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..core.provinces import time_zone
+
 
 class BonopayOutlet(models.Model):
     """A point of sale in the eyes of the DGI: one address, one device (NIM), one uninterrupted series of numbers."""
@@ -28,11 +30,14 @@ class BonopayOutlet(models.Model):
         tracking=True,
         help="Invoices of this outlet go to a test environment: they have no fiscal value.",
     )
-    street = fields.Char()
-    street2 = fields.Char()
-    city = fields.Char()
+    # followed: the DGI is told in writing of every relocation (arrêté 033, art. 7 b)
+    street = fields.Char(tracking=True)
+    street2 = fields.Char(tracking=True)
+    city = fields.Char(tracking=True)
     country_id = fields.Many2one(related="company_id.country_id")
-    state_id = fields.Many2one("res.country.state", "Province", domain="[('country_id', '=', country_id)]")
+    state_id = fields.Many2one(
+        "res.country.state", "Province", domain="[('country_id', '=', country_id)]", tracking=True
+    )
     province = fields.Char("Province (text)", help="For databases without the list of provinces.")
     phone = fields.Char()
     email = fields.Char()
@@ -40,8 +45,14 @@ class BonopayOutlet(models.Model):
         [("Africa/Kinshasa", "Kinshasa (UTC+1)"), ("Africa/Lubumbashi", "Lubumbashi (UTC+2)")],
         "Time zone",
         required=True,
-        default="Africa/Kinshasa",
+        compute="_compute_tz",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="That of its province, unless you choose another. Dates and times on documents are those of the outlet.",
     )
+    latitude = fields.Float("Latitude", digits=(10, 7), tracking=True)
+    longitude = fields.Float("Longitude", digits=(10, 7), tracking=True)
     price_mode = fields.Selection(
         [("ht", "Tax excluded (HT)"), ("ttc", "Tax included (TTC)")],
         required=True,
@@ -65,6 +76,15 @@ class BonopayOutlet(models.Model):
     _code_form = models.Constraint(
         "CHECK(code ~ '^[A-Z0-9]{3,12}$')", "An outlet code is made of 3 to 12 capital letters and digits."
     )
+    _place = models.Constraint(
+        "CHECK(latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180)",
+        "A latitude lies between -90 and 90 degrees, a longitude between -180 and 180.",
+    )
+
+    @api.depends("state_id")
+    def _compute_tz(self):
+        for outlet in self:
+            outlet.tz = time_zone(outlet.state_id.code) or outlet.tz or "Africa/Kinshasa"
 
     def _compute_used(self):
         used = self._used_ones()
@@ -73,8 +93,27 @@ class BonopayOutlet(models.Model):
 
     def _used_ones(self):
         """Those under which a document was issued, as the database knows it now."""
-        groups = self.env["bonopay.seal"].sudo()._read_group([("outlet_id", "in", self._origin.ids)], ["outlet_id"])
+        return self._used_in([])
+
+    def _used_in_earnest(self):
+        """Those under which a document with fiscal value was issued."""
+        return self._used_in([("test_mode", "=", False)])
+
+    def _used_in(self, domain):
+        domain = [("outlet_id", "in", self._origin.ids), *domain]
+        groups = self.env["bonopay.seal"].sudo()._read_group(domain, ["outlet_id"])
         return self.browse(outlet.id for (outlet,) in groups)
+
+    @api.private
+    @api.model
+    def _choose_provinces(self):
+        """The province that an outlet has as text, from the list; a text that is none stays."""
+        for outlet in self.with_context(active_test=False).search(
+            [("state_id", "=", False), ("province", "!=", False)]
+        ):
+            zone = outlet.tz
+            outlet.state_id = self.env["res.country.state"]._bonopay_find_province(outlet.province)
+            outlet.tz = zone  # which somebody may have chosen, and which documents were printed in
 
     @api.depends("name", "code")
     def _compute_display_name(self):

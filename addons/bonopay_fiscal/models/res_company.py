@@ -14,7 +14,8 @@ class ResCompany(models.Model):
         "Fiscal invoicing",
         compute="_compute_bonopay_active",
         recursive=True,
-        help="The company, or the one that it is a branch of, has an outlet: its sales are sealed.",
+        help="The company, or the one that it is a branch of, has an outlet or has issued normalised invoices: its "
+        "sales are sealed.",
     )
     bonopay_signer_url = fields.Char(
         "Signer address",
@@ -27,9 +28,11 @@ class ResCompany(models.Model):
     @api.depends("bonopay_outlet_ids.active", "parent_id.bonopay_active")
     def _compute_bonopay_active(self):
         for company in self:
-            own = company.sudo().bonopay_outlet_ids.filtered("active")
-            # a branch is the same taxpayer: opening one is no way around the seal
-            company.bonopay_active = bool(own) or company.sudo().parent_id.bonopay_active
+            own = company.sudo().with_context(active_test=False).bonopay_outlet_ids
+            # who has issued normalised invoices goes on doing so: to archive the outlet is no way around the seal,
+            # and a branch is the same taxpayer
+            bound = own.filtered("active") or own._used_in_earnest()
+            company.bonopay_active = bool(bound) or company.sudo().parent_id.bonopay_active
 
     @api.depends("bonopay_outlet_ids.test_mode")
     def _compute_bonopay_test_mode(self):

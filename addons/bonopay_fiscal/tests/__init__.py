@@ -17,6 +17,7 @@ from . import (
     test_paid_on_the_website,
     test_payload_vectors,
     test_posting,
+    test_provinces,
     test_rate_of_the_day,
     test_report_copies,
     test_report_document,

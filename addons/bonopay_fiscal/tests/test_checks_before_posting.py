@@ -157,6 +157,18 @@ class TestChecksBeforePosting(FiscalCase):
         move.button_draft()
         self.assertEqual(move.state, "draft")
 
+    def test_who_has_issued_in_earnest_goes_on_when_the_last_outlet_is_archived(self):
+        """Archiving an outlet is no way around the seal; a company that only tried it out is plain Odoo again."""
+        self.post()
+        self.outlet.active = False
+        self.assertFalse(self.draft().bonopay_required, "only test documents")
+        self.outlet.write({"active": True, "test_mode": False})
+        self.post()
+        self.outlet.active = False
+        self.company.invalidate_recordset(["bonopay_active"])
+        self.assertTrue(self.draft().bonopay_required)
+        self.check_faults(self.draft(), "outlet.archived")
+
     def test_vendor_bills_are_not_concerned(self):
         bill = self.draft(self.line(price_unit=0, tax_ids=[]), move_type="in_invoice")
         self.assertFalse(bill.bonopay_required)
