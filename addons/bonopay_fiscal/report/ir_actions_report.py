@@ -1,10 +1,11 @@
 import io
 
-from odoo import models
+from odoo import api, models
 
 from .invoice_document import Copy
 from .pdf_finishing import embed, finish_pdf
 
+INVOICE_REPORT = "account.account_invoices"
 REPORTS = ("account.report_invoice", "account.report_invoice_with_payments")
 
 
@@ -16,6 +17,16 @@ class IrActionsReport(models.Model):
         if isinstance(self.env.context.get("bonopay_copy"), Copy):
             return self.env.ref("bonopay_fiscal.paperformat_invoice")
         return super().get_paperformat()
+
+    @api.model
+    def _render_qweb_html(self, report_ref, docids, data=None):
+        # EXTENDS 'base'
+        return super()._render_qweb_html(self._bonopay_report_for(report_ref, docids), docids, data=data)
+
+    @api.model
+    def _render_qweb_text(self, report_ref, docids, data=None):
+        # EXTENDS 'base'
+        return super()._render_qweb_text(self._bonopay_report_for(report_ref, docids), docids, data=data)
 
     def _render_qweb_pdf(self, report_ref, res_ids=None, data=None):
         # EXTENDS 'base': the first print is kept as the invoice's PDF, so that sending it later sends the original.
@@ -46,14 +57,26 @@ class IrActionsReport(models.Model):
         for move in self.env["account.move"].browse(dict.fromkeys(res_ids)):
             report = self._bonopay_for_print(move) if move in sealed else self
             parent = super(IrActionsReport, report)
-            streams.update(parent._render_qweb_pdf_prepare_streams(report_ref, data, res_ids=move.ids))
+            own_ref = self._bonopay_report_for(report_ref, move.ids)
+            streams.update(parent._render_qweb_pdf_prepare_streams(own_ref, data, res_ids=move.ids))
             if move in sealed:
                 report._bonopay_finish(move, streams[move.id])
         return streams
 
+    def _bonopay_report_for(self, report_ref, res_ids):
+        """The report that prints these records: another one than ours would leave the seal out and count no copy."""
+        if self._get_report(report_ref).report_name in REPORTS or not self._bonopay_sealed_moves(report_ref, res_ids):
+            return report_ref
+        return INVOICE_REPORT
+
+    def _bonopay_shows_invoice(self, report):
+        """Whether a report puts an invoice on paper. Whoever builds one that cannot be taken for the invoice (a packing
+        list) says so here; a report is not believed because of what it claims to be."""
+        return report.model == "account.move"
+
     def _bonopay_sealed_moves(self, report_ref, res_ids):
         """The invoices among the records that are printed from a seal."""
-        if not res_ids or self._get_report(report_ref).report_name not in REPORTS:
+        if not res_ids or not self._bonopay_shows_invoice(self._get_report(report_ref)):
             return self.env["account.move"]
         ids = [res_ids] if isinstance(res_ids, int) else res_ids
         return self.env["account.move"].browse(ids).filtered(lambda move: move.sudo().bonopay_seal_id)
