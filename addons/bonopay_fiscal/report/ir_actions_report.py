@@ -2,7 +2,7 @@ import io
 
 from odoo import api, models
 
-from .invoice_document import Copy
+from .document_parts import Copy
 from .pdf_finishing import embed, finish_pdf
 
 INVOICE_REPORT = "account.account_invoices"
@@ -31,13 +31,13 @@ class IrActionsReport(models.Model):
     def _render_qweb_pdf(self, report_ref, res_ids=None, data=None):
         # EXTENDS 'base': the first print is kept as the invoice's PDF, so that sending it later sends the original.
         # A PDF kept by the report's own "save as attachment" would outlive the state that it shows.
-        sealed = self._bonopay_sealed_moves(report_ref, res_ids)
-        if not sealed:
+        own = self._bonopay_own_moves(report_ref, res_ids)
+        if not own:
             return super()._render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
         self = self.with_context(bonopay_keep_original=True, report_pdf_no_attachment=True)
         content, kind = super()._render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
-        if kind == "pdf" and len(sealed) > 1:  # merging drops what each document had embedded
-            content = embed(content, self._bonopay_joint_evidence(sealed))
+        if kind == "pdf" and len(own) > 1:  # merging drops what each document had embedded
+            content = embed(content, self._bonopay_joint_evidence(own))
         return content, kind
 
     def _bonopay_joint_evidence(self, moves):
@@ -50,22 +50,22 @@ class IrActionsReport(models.Model):
 
     def _render_qweb_pdf_prepare_streams(self, report_ref, data, res_ids=None):
         # EXTENDS 'base': one call per document, which is all that wkhtmltopdf on unpatched Qt can do
-        sealed = self._bonopay_sealed_moves(report_ref, res_ids)
-        if not sealed:
+        own = self._bonopay_own_moves(report_ref, res_ids)
+        if not own:
             return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids=res_ids)
         streams = {}
         for move in self.env["account.move"].browse(dict.fromkeys(res_ids)):
-            report = self._bonopay_for_print(move) if move in sealed else self
+            report = self._bonopay_for_print(move) if move in own else self
             parent = super(IrActionsReport, report)
             own_ref = self._bonopay_report_for(report_ref, move.ids)
             streams.update(parent._render_qweb_pdf_prepare_streams(own_ref, data, res_ids=move.ids))
-            if move in sealed:
+            if move in own:
                 report._bonopay_finish(move, streams[move.id])
         return streams
 
     def _bonopay_report_for(self, report_ref, res_ids):
         """The report that prints these records: another one than ours would leave the seal out and count no copy."""
-        if self._get_report(report_ref).report_name in REPORTS or not self._bonopay_sealed_moves(report_ref, res_ids):
+        if self._get_report(report_ref).report_name in REPORTS or not self._bonopay_own_moves(report_ref, res_ids):
             return report_ref
         return INVOICE_REPORT
 
@@ -74,19 +74,19 @@ class IrActionsReport(models.Model):
         list) says so here; a report is not believed because of what it claims to be."""
         return report.model == "account.move"
 
-    def _bonopay_sealed_moves(self, report_ref, res_ids):
-        """The invoices among the records that are printed from a seal."""
+    def _bonopay_own_moves(self, report_ref, res_ids):
+        """The invoices among the records that are ours to print: those with a seal, and those that will have one."""
         if not res_ids or not self._bonopay_shows_invoice(self._get_report(report_ref)):
             return self.env["account.move"]
         ids = [res_ids] if isinstance(res_ids, int) else res_ids
-        return self.env["account.move"].browse(ids).filtered(lambda move: move.sudo().bonopay_seal_id)
+        return self.env["account.move"].browse(ids).filtered(lambda move: move._bonopay_has_own_paper())
 
     def _bonopay_for_print(self, move):
         """This report, knowing which copy of the invoice it is about to print; the copy is counted first, so that
         two prints at once cannot both be the original."""
         seal = move.sudo().bonopay_seal_id
         number = 0
-        if seal._is_normalised():
+        if seal and seal._is_normalised():
             number = seal.print_count
             seal._count_print()
             seal.flush_recordset()  # whoever loses the race starts again before rendering, not after
@@ -97,10 +97,9 @@ class IrActionsReport(models.Model):
         document = move.with_context(bonopay_copy=self.env.context["bonopay_copy"])._bonopay_invoice_document()
         seal = move.sudo().bonopay_seal_id
         title = " ".join(filter(None, (document.heading, seal.fiscal_number)))
+        evidence = seal._print_attachments() if seal else {}
         with stream_data["stream"] as rendered:
-            content = finish_pdf(
-                rendered.getvalue(), title, document.identity, document.marks, seal._print_attachments()
-            )
+            content = finish_pdf(rendered.getvalue(), title, document.identity, document.marks, evidence)
         stream_data["stream"] = io.BytesIO(content)
         is_original = document.is_fiscal and self.env.context["bonopay_copy"].number == 0
         if is_original and self.env.context.get("bonopay_keep_original") and not move.invoice_pdf_report_id:

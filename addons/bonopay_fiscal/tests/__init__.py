@@ -17,6 +17,7 @@ from . import (
     test_rate_of_the_day,
     test_report_copies,
     test_report_document,
+    test_report_drafts,
     test_report_of_others,
     test_report_print,
     test_rounding_as_the_law,
