@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from .document_parts import Copy, Issuer, PayloadAlteredError
 from .draft_slip import DraftFacts, draft_slip
 from .invoice_document import invoice_document
+from .ticket import ticket
 
 
 class AccountMove(models.Model):
@@ -48,6 +49,10 @@ class AccountMove(models.Model):
                     invoice=self.display_name,
                 )
             ) from error
+
+    def _bonopay_ticket(self, document):
+        """How the document lies on a roll of 80 mm."""
+        return ticket(document)
 
     # ------------------------------------------------------------------------------------------------------------
     # What is not posted

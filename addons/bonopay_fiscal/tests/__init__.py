@@ -20,6 +20,7 @@ from . import (
     test_report_drafts,
     test_report_of_others,
     test_report_print,
+    test_report_ticket,
     test_rounding_as_the_law,
     test_secrets,
     test_taxes_of_the_chart,

@@ -41,6 +41,24 @@ DRAFT = DraftFacts(
 )
 
 
+def make_draft(case, **values):
+    """A draft of two bags of rice in an outlet's journal."""
+    env = case.env
+    journal = env["account.journal"].search([("company_id", "=", case.company.id), ("type", "=", "sale")], limit=1)
+    journal.bonopay_outlet_id = case.outlet
+    tax = env["account.chart.template"].with_company(case.company).ref("tva_sale_16")
+    line = {"name": "Riz 25 kg", "quantity": 2, "price_unit": 45000, "tax_ids": [Command.set(tax.ids)]}
+    return env["account.move"].create(
+        {
+            "move_type": "out_invoice",
+            "partner_id": case.partner.id,
+            "invoice_date": "2026-11-21",
+            "invoice_line_ids": [Command.create(line)],
+            **values,
+        }
+    )
+
+
 @tagged("post_install", "-at_install")
 class TestDraftSlip(BaseCase):
     """The presenter alone."""
@@ -85,23 +103,8 @@ class TestDraftSlip(BaseCase):
 
 @tagged("post_install", "-at_install")
 class TestReportDrafts(OwnReportCase):
-    @classmethod
-    def draft(cls, **values):
-        journal = cls.env["account.journal"].search(
-            [("company_id", "=", cls.company.id), ("type", "=", "sale")], limit=1
-        )
-        journal.bonopay_outlet_id = cls.outlet
-        tax = cls.env["account.chart.template"].with_company(cls.company).ref("tva_sale_16")
-        line = {"name": "Riz 25 kg", "quantity": 2, "price_unit": 45000, "tax_ids": [Command.set(tax.ids)]}
-        return cls.env["account.move"].create(
-            {
-                "move_type": "out_invoice",
-                "partner_id": cls.partner.id,
-                "invoice_date": "2026-11-21",
-                "invoice_line_ids": [Command.create(line)],
-                **values,
-            }
-        )
+    def draft(self, **values):
+        return make_draft(self, **values)
 
     def assert_slip(self, text):
         self.assertIn("BON PROVISOIRE – NON FISCAL", text)
