@@ -134,6 +134,12 @@ class AccountMove(models.Model):
             return seal.fiscal_number
         return f"Bon provisoire {self._bonopay_draft_reference()}"
 
+    def _bonopay_file_name(self, extension):
+        """Name of the file that these are printed into; `None` when none of them is ours to print."""
+        if not any(move._bonopay_has_own_paper() for move in self):
+            return None
+        return self._get_invoice_report_filename(extension) if len(self) == 1 else f"Documents de vente.{extension}"
+
 
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"

@@ -83,14 +83,18 @@ class IrActionsReport(models.Model):
             return report_ref if set(own.ids) == asked else INVOICE_REPORT
         return INVOICE_REPORT if own and name not in REPORTS else report_ref
 
-    def _bonopay_shows_invoice(self, report):
-        """Whether a report puts an invoice on paper. Whoever builds one that cannot be taken for the invoice (a packing
-        list) says so here; a report is not believed because of what it claims to be."""
-        return report.model == "account.move"
+    def _bonopay_shows_invoice(self):
+        """Whether this report puts an invoice on paper.
+
+        Whoever builds one that cannot be taken for the invoice (a packing list) says so here; a report is not believed
+        because of what it claims to be.
+        """
+        self.ensure_one()
+        return self.model == "account.move"
 
     def _bonopay_own_moves(self, report_ref, res_ids):
         """The invoices among the records that are ours to print: those with a seal, and those that will have one."""
-        if not res_ids or not self._bonopay_shows_invoice(self._get_report(report_ref)):
+        if not res_ids or not self._get_report(report_ref)._bonopay_shows_invoice():
             return self.env["account.move"]
         ids = [res_ids] if isinstance(res_ids, int) else res_ids
         return self.env["account.move"].browse(ids).filtered(lambda move: move._bonopay_has_own_paper())

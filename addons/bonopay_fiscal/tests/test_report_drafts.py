@@ -1,10 +1,13 @@
 """What is not posted in a company whose sales are sealed is never called an invoice: on paper, as a file, in the portal
 (SFE §1.5; arrêté 033 art. 7 g)."""
 
+import json
 from dataclasses import replace
+from urllib.parse import unquote
 
 from odoo import Command
-from odoo.tests import BaseCase, tagged
+from odoo.http import Request
+from odoo.tests import BaseCase, HttpCase, new_test_user, tagged
 
 from ..report.draft_slip import DraftFacts, draft_slip
 from . import test_report_common as common
@@ -178,3 +181,34 @@ class TestReportDrafts(OwnReportCase):
         move = self.draft()
         self.outlet.active = False
         self.assertEqual(move._get_name_invoice_report(), "account.report_invoice_document")
+
+
+@tagged("post_install", "-at_install")
+class TestFileNamesOverHttp(OwnReportCase, HttpCase):
+    def downloaded_name(self, report_name, *moves):
+        url = f"/report/pdf/{report_name}/{','.join(str(move.id) for move in moves)}"
+        answer = self.url_open("/report/download", data={"data": json.dumps([url, "qweb-pdf"]), **self.csrf})
+        self.assertEqual(answer.status_code, 200)
+        return unquote(answer.headers["Content-Disposition"])
+
+    def setUp(self):
+        super().setUp()
+        groups = "account.group_account_invoice"
+        new_test_user(
+            self.env, "namer", groups, company_id=self.company.id, company_ids=[Command.set(self.company.ids)]
+        )
+        self.authenticate("namer", "namer")
+        self.csrf = {"csrf_token": Request.csrf_token(self)}
+        self.own.write({"print_report_name": "'Facture maison'", "name": "Facture maison"})
+
+    def test_sfe_1_5_a_download_is_named_after_what_it_holds_not_after_the_report(self):
+        draft, sealed = make_draft(self), self.sealed_move()
+        for report in (self.own.report_name, "account.report_invoice_with_payments", "bonopay_fiscal.report_ticket"):
+            self.assertRegex(self.downloaded_name(report, draft), r"Bon provisoire[^/]*\.pdf")
+            self.assertIn(sealed.sudo().bonopay_seal_id.fiscal_number, self.downloaded_name(report, sealed))
+            several = self.downloaded_name(report, draft, sealed)
+            self.assertIn("Documents de vente.pdf", several)
+            self.assertNotRegex(several, "(?i)facture|invoice")
+
+    def test_a_report_of_what_is_not_ours_keeps_its_name(self):
+        self.assertIn("Facture maison", self.downloaded_name(self.own.report_name, self.move()))

@@ -1,7 +1,10 @@
 """A report of somebody's own prints no sealed invoice: it would leave out the seal, and count no copy (SFE §1.8)."""
 
+from unittest.mock import patch
+
 from odoo.tests import HttpCase, tagged
 
+from ..report.ir_actions_report import REPORTS
 from . import test_report_common as common
 from .test_report_common import ReportCase
 
@@ -72,6 +75,13 @@ class TestReportOfOthers(OwnReportCase):
     def test_a_report_that_does_not_call_itself_an_invoice_is_not_believed(self):
         self.own.is_invoice_report = False
         self.assert_ours(common.pdf_text(self.print_own(self.sealed_move())))
+
+    def test_a_module_can_say_that_its_report_shows_no_invoice(self):
+        move = self.sealed_move()
+        report_class = self.env.registry["ir.actions.report"]
+        with patch.object(report_class, "_bonopay_shows_invoice", lambda report: report.report_name in REPORTS):
+            self.assertIn("Facture maison", common.pdf_text(self.print_own(move)))
+        self.assertEqual(move.sudo().bonopay_seal_id.print_count, 0)
 
     def test_a_pdf_that_another_report_saved_earlier_is_not_served_for_the_seal(self):
         self.own.write({"attachment": "'maison.pdf'", "attachment_use": True})
