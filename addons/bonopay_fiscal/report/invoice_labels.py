@@ -70,7 +70,7 @@ PAYMENT_METHODS = {
     "VIREMENT": "Virement",
     "CARTEBANCAIRE": "Carte bancaire",
     "MOBILEMONEY": "Mobile money",
-    "CHEQUES": "Chèque",
+    "CHEQUES": "Chèques",
     "CREDIT": "Crédit",
     "AUTRE": "Autre",
 }

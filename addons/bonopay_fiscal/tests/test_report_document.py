@@ -200,7 +200,7 @@ class TestReportMentions(BaseCase):
             "VIREMENT": "Virement",
             "CARTEBANCAIRE": "Carte bancaire",
             "MOBILEMONEY": "Mobile money",
-            "CHEQUES": "Chèque",
+            "CHEQUES": "Chèques",
             "CREDIT": "Crédit",
             "AUTRE": "Autre",
         }
