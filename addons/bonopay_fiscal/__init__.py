@@ -1,2 +1,2 @@
-from . import core, models, report, wizard
+from . import controllers, core, models, report, wizard
 from .hooks import post_init_hook

@@ -31,6 +31,7 @@
         "views/bonopay_menus.xml",
         "report/report_paperformat.xml",
         "report/report_invoice_templates.xml",
+        "report/report_ticket_templates.xml",
     ],
     "demo": [
         "demo/res_company.xml",

@@ -3,7 +3,7 @@ from datetime import UTC
 
 from odoo import api, fields, models
 
-from .invoice_document import Issuer, SealFacts
+from .document_parts import Issuer, SealFacts
 
 
 class BonopaySeal(models.Model):

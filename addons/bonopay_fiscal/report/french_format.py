@@ -9,11 +9,12 @@ THIN_SPACE = "\u202f"  # narrow no-break space: separates thousands, never break
 def grouped(plain: str) -> str:
     """Write a plain decimal string with French separators, keeping every digit that it has.
 
-    >>> grouped("1234567.5").replace(THIN_SPACE, "_")
-    '1_234_567,5'
+    >>> grouped("1234567.5").replace(THIN_SPACE, "_"), grouped("-0.5")
+    ('1_234_567,5', '-0,5')
     """
     whole, _, fraction = plain.partition(".")
-    thousands = f"{int(whole):,}".replace(",", THIN_SPACE)
+    sign = "-" if whole.startswith("-") else ""
+    thousands = sign + f"{abs(int(whole)):,}".replace(",", THIN_SPACE)
     return f"{thousands},{fraction}" if fraction else thousands
 
 

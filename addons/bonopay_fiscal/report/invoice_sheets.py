@@ -74,17 +74,30 @@ def tail_height(groups: int, sums: int, notes: Iterable[str], words: str, wide: 
 
 def has_wide_figures(payload: dict[str, Any]) -> bool:
     """Whether some figure is too long for the ordinary columns."""
-    figures = [payload["totals"]["total"], *(item["unit_price"] for item in payload["items"])]
+    return are_wide([payload["totals"]["total"], *(item["unit_price"] for item in payload["items"])])
+
+
+def are_wide(figures: Iterable[str]) -> bool:
+    """Whether one of these money strings is too long for the ordinary columns.
+
+    >>> are_wide(["104400.00"]), are_wide(["104400.00", "123456789012.00"])
+    (False, True)
+    """
     return any(len(fmt.money(figure)) > LONGEST_FIGURE for figure in figures)
 
 
-def cut_sheets(payload: dict[str, Any], head: float, tail: float) -> tuple[Sheet, ...]:
+def sheet_rows(payload: dict[str, Any]) -> tuple[Row, ...]:
+    """The lines of a payload as they are printed."""
+    return tuple(_row(item) for item in payload["items"])
+
+
+def cut_sheets(rows: tuple[Row, ...], wide: bool, head: float, tail: float) -> tuple[Sheet, ...]:
     """Share the lines out over the sheets.
 
+    :param wide: some figure is too long for the ordinary columns
     :param head: height above the lines of the first sheet, in px; `tail`: below the last line
     """
-    rows = [_row(item) for item in payload["items"]]
-    name_width = NAME_WIDTH_BESIDE_WIDE_FIGURES if has_wide_figures(payload) else NAME_WIDTH
+    name_width = NAME_WIDTH_BESIDE_WIDE_FIGURES if wide else NAME_WIDTH
     room = SHEET - TABLE_HEAD - TABLE_FOOT
     heights = [_height(row, name_width) for row in rows]
     ranges = paginate(heights, first=room - head, following=room - SHORT_HEAD, tail=tail)

@@ -72,7 +72,7 @@ def _with_tail(heights: Sequence[float], rows: range, room: float, following: fl
     >>> _with_tail([10, 10, 30], range(0, 3), room=40, following=20)
     [range(0, 3), range(3, 3)]
     """
-    if sum(heights[index] for index in rows) <= room:
+    if not rows or sum(heights[index] for index in rows) <= room:
         return [rows]
     last = rows[-1]
     if last > rows.start and heights[last] <= following:

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from odoo.tools.pdf import OdooPdfFileReader, OdooPdfFileWriter
+from odoo.tools.pdf import ArrayObject, NameObject, NumberObject, OdooPdfFileReader, OdooPdfFileWriter
 
 FOOT_HEIGHT = 8 * mm
 SIDE_MARGIN = 10 * mm
 MARK_WIDTH = 0.78  # of the diagonal of the sheet
 MARK_OPACITY = 0.11
+ROLL_MARGIN = 6 * mm  # below the last line of a ticket
+ROLL_HEAD = 15 * mm  # above which its first line stands
 
 
 def finish_pdf(
@@ -36,6 +38,45 @@ def finish_pdf(
         page.mergePage(OdooPdfFileReader(io.BytesIO(overlay), strict=False).getPage(0))
     writer.addMetadata({"/Title": title})
     return _written(writer, attachments)
+
+
+def finish_ticket(content: bytes, title: str, attachments: Mapping[str, bytes]) -> bytes:
+    """Cut the blank paper off behind the last line of a ticket, embed the attachments.
+
+    :param attachments: name → JSON bytes, embedded unchanged
+    """
+    reader = OdooPdfFileReader(io.BytesIO(content), strict=False)
+    writer = OdooPdfFileWriter()
+    writer.appendPagesFromReader(reader)
+    last = reader.getNumPages() - 1
+    end = _end_of_text(reader.getPage(last))
+    if end is not None:
+        page = writer.getPage(last)
+        box = (0, int(end - ROLL_MARGIN), int(page.mediaBox.getWidth()), int(page.mediaBox.getHeight()))
+        page[NameObject("/MediaBox")] = ArrayObject(map(NumberObject, box))
+    writer.addMetadata({"/Title": title})
+    return _written(writer, attachments)
+
+
+def _end_of_text(page) -> float | None:
+    """Height of the lowest line above the lower edge, in points; `None` when it is not known for certain.
+
+    Blank paper is a nuisance, a mention cut off is a fault: the highest line must be found where it stands, too, and
+    a library too old to tell positions leaves the page as it is.
+    """
+    heights: list[float] = []
+
+    def note(text, outer, inner, *_font):
+        if text.strip():
+            heights.append(inner[4] * outer[1] + inner[5] * outer[3] + outer[5])
+
+    if not hasattr(page, "extract_text"):
+        return None
+    page.extract_text(visitor_text=note)
+    top = float(page.mediaBox.getHeight())
+    if not heights or not top - ROLL_HEAD < max(heights) < top or min(heights) < ROLL_MARGIN:
+        return None
+    return min(heights)
 
 
 def embed(content: bytes, attachments: Mapping[str, bytes]) -> bytes:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 from odoo.tests import BaseCase, tagged
 
+from ..core import dgi
 from ..report import amount_in_words as words_module
-from ..report import french_format, invoice_sheets, line_pagination, qr_symbol
+from ..report import french_format, invoice_labels, invoice_sheets, line_pagination, qr_symbol
 from ..report.amount_in_words import amount_in_words
-from ..report.invoice_document import Copy, Issuer, PayloadAlteredError, SealFacts, invoice_document
+from ..report.document_parts import Copy, Issuer, PayloadAlteredError, SealFacts
+from ..report.invoice_document import invoice_document
 from ..report.line_pagination import paginate
 from . import test_report_common as common
 
@@ -50,7 +52,7 @@ def rows(view):
 @tagged("post_install", "-at_install")
 class TestReportDoctests(BaseCase):
     def test_examples_of_the_pure_modules_hold(self):
-        for module in (words_module, french_format, invoice_sheets, line_pagination, qr_symbol):
+        for module in (words_module, french_format, invoice_labels, invoice_sheets, line_pagination, qr_symbol):
             result = doctest.testmod(module)
             self.assertFalse(result.failed, module.__name__)
             self.assertTrue(result.attempted, module.__name__)
@@ -74,7 +76,7 @@ class TestReportMentions(BaseCase):
             "PM": "[PM] Personne morale",
             "PC": "[PC] Personne physique commerçante",
             "PL": "[PL] Profession libérale",
-            "AO": "[AO] Ambassade ou organisation internationale",
+            "AO": "[AO] Ambassades et organisations internationales",
         }
         for code, mention in expected.items():
             client = common.COMPANY_CLIENT | {"type": code, "address": "Gombe", "contact": "+243 1"}
@@ -130,7 +132,7 @@ class TestReportMentions(BaseCase):
         groups = {group["code"]: group for group in page(common.payload(items)).groups}
         self.assertEqual([*groups], ["A", "B", "N"])
         self.assertEqual(groups["A"]["label"], "Exonéré")
-        self.assertEqual(groups["B"]["label"], "Taxable 16 %")
+        self.assertEqual(spaced(groups["B"]["label"]), "Taxable 16 %")
         self.assertEqual(spaced(groups["B"]["rate"]), "16 %")
         self.assertEqual(
             [groups["B"][name] for name in ("sales", "base", "tax", "total")], ["300,00", "300,00", "48,00", "348,00"]
@@ -138,6 +140,30 @@ class TestReportMentions(BaseCase):
         self.assertEqual(
             [groups["N"][name] for name in ("sales", "base", "tax", "total")], ["10,00", "0,00", "10,00", "10,00"]
         )
+
+    def test_sfe_1_2_j_the_label_of_a_group_tells_the_rate_that_was_sealed(self):
+        """A reprint of an old invoice shows the rate of its day."""
+        expected = {
+            ("B", "16"): "Taxable 16 %",
+            ("C", "8"): "Taxable 8 %",
+            ("C", "5"): "Taxable 5 %",
+            ("G", "8"): "TVA marché public à financement extérieur (8 %)",
+            ("G", "5"): "TVA marché public à financement extérieur (5 %)",
+            ("O", "1"): "Taxable 1 %",
+            ("H", "0"): "Consignation/déconsignation d'emballage",
+            ("K", "0"): "Opérations réalisées par les non assujettis",
+        }
+        for (code, rate), label in expected.items():
+            document = common.payload([common.item(tax_group=code)])
+            document["tax_groups"][0]["rate"] = rate
+            (group,) = page(document).groups
+            self.assertEqual(spaced(group["label"]), label)
+            self.assertEqual(spaced(group["rate"]), f"{rate} %")
+
+    def test_sfe_1_12_every_group_and_client_type_has_the_words_of_the_dgi_s_table(self):
+        for code in dgi.TAX_GROUPS:
+            self.assertTrue(invoice_labels.tax_group(code, "5"))
+        self.assertEqual(set(invoice_labels.CLIENT_TYPES), set(dgi.CLIENT_TYPES))
 
     def test_k_the_number_is_the_fiscal_one_and_the_merchant_s_own_is_beside_it(self):
         self.assertEqual(page().facts[0], ("N°", common.FISCAL_NUMBER))
@@ -174,7 +200,7 @@ class TestReportMentions(BaseCase):
             "VIREMENT": "Virement",
             "CARTEBANCAIRE": "Carte bancaire",
             "MOBILEMONEY": "Mobile money",
-            "CHEQUES": "Chèque",
+            "CHEQUES": "Chèques",
             "CREDIT": "Crédit",
             "AUTRE": "Autre",
         }

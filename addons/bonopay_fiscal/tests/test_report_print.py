@@ -5,7 +5,7 @@ import re
 
 from odoo.tests import tagged
 
-from ..report.invoice_document import Copy
+from ..report.document_parts import Copy
 from . import test_report_common as common
 from .test_report_common import ReportCase, item, payload
 
