@@ -1,13 +1,19 @@
 """The way to the signer: one HTTP session, typed errors, nothing of the key in any message or log."""
 
 import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 import requests
 
 #: Seconds to connect and to wait for an answer.
 DEFAULT_TIMEOUTS = (3.0, 15.0)
+#: The same while a person waits for it.
+HURRIED_TIMEOUTS = (1.0, 2.0)
 _MAX_ANSWER = 1 << 20
 _USER_AGENT = "bonopay-odoo/1"
 #: Outlets per page, so that a page stays well below the longest answer; and pages of the largest merchant.
@@ -48,11 +54,21 @@ class Reply:
 
 
 class SignerConnection:
-    """Client of the signer's HTTP API (contracts §5). Use it as a context manager."""
+    """Client of the signer's HTTP API (contracts §5). Use it as a context manager.
 
-    def __init__(self, url: str, api_key: str, timeouts: tuple[float, float] = DEFAULT_TIMEOUTS):
+    :param patience: seconds in which a call ends whatever the signer does, ``None``: the timeouts alone end it
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        timeouts: tuple[float, float] = DEFAULT_TIMEOUTS,
+        patience: float | None = None,
+    ):
         self._url = url.rstrip("/")
         self._timeouts = timeouts
+        self._patience = patience
         self._session = requests.Session()
         # a proxy or .netrc of the server's environment has no business with fiscal documents and their key
         self._session.trust_env = False
@@ -123,6 +139,10 @@ class SignerConnection:
         return self._call("GET", "/health")
 
     def _call(self, method: str, path: str, **kwargs) -> Reply:
+        exchange = partial(self._exchange, method, path, **kwargs)
+        return exchange() if self._patience is None else _within(self._patience, exchange)
+
+    def _exchange(self, method: str, path: str, **kwargs) -> Reply:
         try:
             response = self._session.request(
                 method, self._url + path, timeout=self._timeouts, allow_redirects=False, **kwargs
@@ -139,6 +159,27 @@ class SignerConnection:
         if response.status_code not in (200, 201, 202):
             raise _problem(response)
         return _reply(body, response.status_code)
+
+
+def _within(seconds: float, call: Callable[[], Reply]) -> Reply:
+    """What a call returns or raises, unless it takes longer: then ``signer_timeout``.
+
+    The timeouts of a socket count from byte to byte, and the look-up of a name has none: neither bounds a whole call.
+    The thread that is left behind holds its connection and nothing else.
+    """
+    outcome: Future[Reply] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, name="bonopay-signer", daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError as error:
+        raise SignerUnreachable("signer_timeout") from error
 
 
 def _reply(body: bytes, status: int) -> Reply:

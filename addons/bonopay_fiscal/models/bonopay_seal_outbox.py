@@ -21,8 +21,10 @@ _logger = logging.getLogger(__name__)
 
 #: States that the outbox works on: not sealed yet, or sealed with the DGI's answer still open.
 OPEN_STATES = ("to_seal", "sealed", "unknown")
-#: Seconds that the user who posts may wait for seals; the rest of a batch is the cron's.
-AFTER_COMMIT_BUDGET = 10.0
+#: Seconds that the user who posts waits for seals, whatever the signer does; the rest of a batch is the cron's.
+AFTER_COMMIT_BUDGET = 2.0
+#: With less than this left, a document is not begun: its timeout would tell nothing of the signer.
+_LEAST_PATIENCE = 0.5
 #: Refusals of the content: nothing was sealed, the author corrects it.
 CONTENT_REFUSALS = frozenset({400, 413, 422})
 CONFLICT = 409
@@ -112,11 +114,11 @@ class BonopaySeal(models.Model):
     def _due_domain(self):
         return [("state", "in", OPEN_STATES), ("next_attempt_at", "<=", fields.Datetime.now())]
 
-    def _process_surely(self):
+    def _process_surely(self, patience=None):
         """:meth:`_process`, where an unexpected error of one document does not stop the others."""
         try:
             with self.env.cr.savepoint():
-                return self._process()
+                return self._process(patience)
         except SerializationFailure:
             return True  # another worker wrote this document since our snapshot
         except Exception:
@@ -124,9 +126,10 @@ class BonopaySeal(models.Model):
             self._take_failure(SignerError("internal_error"))
             return True
 
-    def _process(self):
+    def _process(self, patience=None):
         """One attempt for one document, under its row lock. Commits nothing.
 
+        :param float patience: seconds that a person waits for it, at most; ``None``: nobody does
         :return: ``False`` when the signer gave no answer: the other documents of the company need not try now
         """
         self.ensure_one()
@@ -137,7 +140,7 @@ class BonopaySeal(models.Model):
         if seal.state not in OPEN_STATES or seal.superseded:
             return True
         try:
-            with connect(seal.company_id) as connection:
+            with connect(seal.company_id, patience) as connection:
                 reply = seal._ask(connection)
         except SignerUnreachable as error:
             seal._take_failure(error)
@@ -210,6 +213,12 @@ class BonopaySeal(models.Model):
             "dgi_status": dgi["status"],
             **{f"dgi_{name}": dgi.get(name) for name in ("code", "nim", "isf", "counters", "time", "qr")},
         }
+
+    def _leave_to_cron(self):
+        """Nobody waits any more: what came of a request that was cut short is asked for at once, in patience."""
+        if self.last_error_code == "signer_timeout" and self.state in OPEN_STATES:
+            self._as_writer().write({"next_attempt_at": fields.Datetime.now()})
+        self.env.ref("bonopay_fiscal.ir_cron_send").sudo()._trigger()
 
     def _take_failure(self, error):
         """Write a refusal or a silence onto the seal; the rest of its life follows from the kind of error."""
@@ -286,11 +295,11 @@ def _send_in_own_cursor(registry, seal_ids):
     try:
         with registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            for seal_id in seal_ids:
-                answered = env["bonopay.seal"].browse(seal_id)._process_surely()
-                cr.commit()  # pylint: disable=invalid-commit  # own cursor: an answer is durable at once
-                if not answered or time.monotonic() > deadline:
-                    env.ref("bonopay_fiscal.ir_cron_send")._trigger()
+            for seal in env["bonopay.seal"].browse(seal_ids):
+                patience = deadline - time.monotonic()
+                if patience < _LEAST_PATIENCE or not seal._process_surely(patience):
+                    seal._leave_to_cron()
                     break
+                cr.commit()  # pylint: disable=invalid-commit  # own cursor: an answer is durable at once
     except Exception:
         _logger.exception("seals %s are left to the cron", seal_ids)

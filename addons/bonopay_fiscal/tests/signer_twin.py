@@ -6,7 +6,9 @@ It speaks HTTP on a port of its own and fails the test on anything that the cont
 import hashlib
 import json
 import threading
+import time
 from collections import deque
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -54,6 +56,7 @@ class SignerTwin:
         self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
         self.restartable = {"KIN001": 0}
         self._scripted = deque()
+        self._hangs = deque()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -79,6 +82,23 @@ class SignerTwin:
         message = members.pop("message", {"fr": f"fr {code}", "en": f"en {code}"})
         headers = members.pop("headers", {})
         self.answer_next(status, {"status": status, "code": code, "message": message, **members}, headers)
+
+    def hang_next(self, seconds, drip=False):
+        """Let one answer wait after the twin did its work; ``drip``: bytes of it arrive meanwhile, never all."""
+        self._hangs.append((seconds, drip))
+
+    def forget_hangs(self):
+        """Nothing waits any more."""
+        self._hangs.clear()
+
+    def hang(self, trickle):
+        """Wait as :meth:`hang_next` told; ``trickle`` sends a byte."""
+        seconds, drip = self._hangs.popleft() if self._hangs else (0, False)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if drip:
+                trickle()
+            time.sleep(min(left, 0.2))
 
     def handle(self, method, path, headers, body):
         with self._lock:
@@ -191,8 +211,11 @@ def _handler(twin):
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers, "Content-Length": len(body)}.items():
                 self.send_header(name, str(value))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # who asked may have gone
+                self.flush_headers()
+                twin.hang(lambda: self.wfile.write(b"X-Drip: 1\r\n"))
+                self.end_headers()
+                self.wfile.write(body)
 
         do_GET = do_POST = _answer  # noqa: N815
 

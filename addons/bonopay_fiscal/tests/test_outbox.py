@@ -284,10 +284,10 @@ class TestOutbox(FiscalCase):
         first, second = (self.post(self.draft(), send=False).bonopay_seal_id for _number in range(2))
         process = type(first)._process
 
-        def explode(seal):
+        def explode(seal, patience=None):
             if seal == first:
                 raise RuntimeError("boom")
-            return process(seal)
+            return process(seal, patience)
 
         with (
             patch.object(self.env.registry["bonopay.seal"], "_process", explode),
