@@ -15,6 +15,7 @@
         "security/bonopay_fiscal_rules.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
+        "data/mail_activity_type.xml",
         "data/res_country.xml",
         "views/bonopay_outlet_views.xml",
         "views/bonopay_outlet_status_views.xml",

@@ -12,6 +12,7 @@ from . import (
     bonopay_outlet,
     bonopay_outlet_status,
     bonopay_seal,
+    bonopay_seal_alert,
     bonopay_seal_comparison,
     bonopay_seal_message,
     bonopay_seal_outbox,

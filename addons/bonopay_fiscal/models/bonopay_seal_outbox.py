@@ -10,17 +10,14 @@ from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import plaintext2html
 
 from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
-from .bonopay_seal import CORRECTABLE_STATES
+from .bonopay_seal import CORRECTABLE_STATES, OPEN_STATES
 from .res_company import connect
 
 _logger = logging.getLogger(__name__)
 
-#: States that the outbox works on: not sealed yet, or sealed with the DGI's answer still open.
-OPEN_STATES = ("to_seal", "sealed", "unknown")
 #: Seconds that the user who posts waits for seals, whatever the signer does; the rest of a batch is the cron's.
 AFTER_COMMIT_BUDGET = 2.0
 #: With less than this left, a document is not begun: its timeout would tell nothing of the signer.
@@ -171,6 +168,7 @@ class BonopaySeal(models.Model):
         if self.fiscal_number and self.fiscal_number != values["fiscal_number"]:
             self._take_failure(SignerError("answer_mismatch"))
             return
+        newly_sealed = not self.fiscal_number
         open_still = values["state"] in OPEN_STATES
         attempts = self.attempts + 1 if open_still and self.fiscal_number else 0
         self._as_writer().write(
@@ -185,6 +183,8 @@ class BonopaySeal(models.Model):
             }
         )
         self._wake_others()
+        if newly_sealed or values["state"] == "certified":
+            self._close_alerts()
         if values["state"] == "rejected" or attempts == retry.LATE_ATTEMPTS:
             self._alert()
 
@@ -235,7 +235,7 @@ class BonopaySeal(models.Model):
             }
         )
         _logger.info("seal %s: attempt %s, %s, now %s", self.document_id, attempts, error, state)
-        if state == "dead" or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
+        if state in ("invalid", "dead") or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
             self._alert()
 
     def _state_after(self, error, attempts):
@@ -268,21 +268,6 @@ class BonopaySeal(models.Model):
             free = waiting.try_lock_for_update(allow_referencing=True)
             free._as_writer().write({"next_attempt_at": fields.Datetime.now()})
             self.env.ref("bonopay_fiscal.ir_cron_send").sudo()._trigger()
-
-    def _alert(self):
-        """Put the document on the list of the person who posted it."""
-        for seal in self:
-            user = seal.user_id if seal.user_id.active else seal.move_id.create_uid
-            seal.move_id.sudo().with_context(lang=user.lang).activity_schedule(
-                "mail.mail_activity_data_warning",
-                user_id=user.id,
-                summary=seal.with_context(lang=user.lang).env._("Fiscal document needs attention"),
-                note=plaintext2html(seal.with_context(lang=user.lang)._alert_note()),
-            )
-
-    def _alert_note(self):
-        late = self.env._("Not normalised for a day. The law gives 48 hours (arrêté 033, art. 7 g).")
-        return "\n".join(filter(None, (self.state in OPEN_STATES and late, self.last_error_message)))
 
 
 def _send_in_own_cursor(registry, seal_ids):

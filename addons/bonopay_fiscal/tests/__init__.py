@@ -1,5 +1,6 @@
 from . import (
     test_after_commit,
+    test_calls,
     test_checks_before_posting,
     test_companies_and_outlets,
     test_comparison_of_totals,
