@@ -13,6 +13,7 @@ from . import (
     bonopay_outlet_status,
     bonopay_seal,
     bonopay_seal_alert,
+    bonopay_seal_batch,
     bonopay_seal_comparison,
     bonopay_seal_message,
     bonopay_seal_outbox,

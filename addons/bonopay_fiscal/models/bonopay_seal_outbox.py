@@ -14,6 +14,7 @@ from odoo.exceptions import UserError
 from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
 from .bonopay_seal import CORRECTABLE_STATES, OPEN_STATES
+from .bonopay_seal_batch import BATCH_SIZES
 from .res_company import connect
 
 _logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class BonopaySeal(models.Model):
         waiting._send_after_commit()
 
     # ------------------------------------------------------------------------------------------------------------
-    # Out: after commit, and by cron
+    # Out: after commit; the rest by cron (bonopay_seal_batch.py)
     # ------------------------------------------------------------------------------------------------------------
 
     def _send_after_commit(self):
@@ -91,25 +92,6 @@ class BonopaySeal(models.Model):
         """
         if self:
             self.env.cr.postcommit.add(partial(_send_in_own_cursor, self.env.registry, tuple(self.ids)))
-
-    @api.model
-    def _cron_send(self):
-        """Backstop of the after-commit sending, and the way to the DGI's late answers. Never raises on a refusal."""
-        due = self.sudo().search(self._due_domain(), order="id")
-        self.env["ir.cron"]._commit_progress(remaining=len(due))
-        unreachable = set()
-        for seal in due:
-            if seal.company_id.id in unreachable:
-                continue
-            answered = seal._process_surely()
-            if not answered:
-                unreachable.add(seal.company_id.id)
-            if not self.env["ir.cron"]._commit_progress(1):
-                break
-
-    @api.model
-    def _due_domain(self):
-        return [("state", "in", OPEN_STATES), ("next_attempt_at", "<=", fields.Datetime.now())]
 
     def _process_surely(self, patience=None):
         """:meth:`_process`, where an unexpected error of one document does not stop the others."""
@@ -145,7 +127,8 @@ class BonopaySeal(models.Model):
         except SignerError as error:
             seal._take_failure(error)
             return True
-        seal._take_answer(reply)
+        if seal._take_answer(reply):
+            seal._wake_others()
         return True
 
     def _ask(self, connection):
@@ -158,16 +141,19 @@ class BonopaySeal(models.Model):
     # ------------------------------------------------------------------------------------------------------------
 
     def _take_answer(self, reply):
-        """Write a believed answer onto the seal."""
+        """Write an answer onto the seal.
+
+        :return: whether it was believed
+        """
         try:
             values = self._answer_values(reply.body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             _logger.warning("seal %s: the signer's answer lacks %s", self.document_id, error)
             self._take_failure(SignerError("answer_malformed"))
-            return
+            return False
         if self.fiscal_number and self.fiscal_number != values["fiscal_number"]:
             self._take_failure(SignerError("answer_mismatch"))
-            return
+            return False
         newly_sealed = not self.fiscal_number
         open_still = values["state"] in OPEN_STATES
         attempts = self.attempts + 1 if open_still and self.fiscal_number else 0
@@ -182,11 +168,11 @@ class BonopaySeal(models.Model):
                 "comparison": comparison.rows_of(reply.body["dgi"].get("error")),
             }
         )
-        self._wake_others()
         if newly_sealed or values["state"] == "certified":
             self._close_alerts()
         if values["state"] == "rejected" or attempts == retry.LATE_ATTEMPTS:
             self._alert()
+        return True
 
     @api.model
     def _answer_values(self, body):
@@ -252,15 +238,19 @@ class BonopaySeal(models.Model):
         return fields.Datetime.now() + wait
 
     def _wake_others(self):
-        """The signer answers again: what waited for it need not wait for its own ladder."""
+        """The signer answers again: what waited for it need not wait for its own ladder.
+
+        What timed out also when it was sent alone did not wait for the signer: the signer stumbles over it.
+        """
         waiting = self.sudo().search(
             [
                 ("company_id", "=", self.company_id.id),
                 ("state", "=", "to_seal"),
-                ("last_error_code", "in", ("signer_unreachable", "signer_timeout")),
                 ("next_attempt_at", ">", fields.Datetime.now()),
+                "|", ("last_error_code", "=", "signer_unreachable"),
+                "&", ("last_error_code", "=", "signer_timeout"), ("attempts", "<", len(BATCH_SIZES)),
             ]
-        )
+        )  # fmt: skip
         if not waiting:
             return
         # waking is a convenience: it may not cost the answer that was just received

@@ -10,6 +10,7 @@ from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 
 from ..core import dgi_status
+from ..core.connection import SignerConnection
 from ..models import bonopay_seal_outbox
 from ..models.bonopay_credential import reveal
 from .common import LocalSigner
@@ -183,6 +184,25 @@ class TestAfterCommit(LocalSigner, BaseCase):
             env["bonopay.seal"]._cron_send()
         self.assertEqual(len(self._sent()), 1)
         self.assertEqual([seal["state"] for seal in self._seals()], ["certified"])
+
+    def test_no_row_is_locked_while_a_batch_is_under_way_and_nobody_else_sends_it(self):
+        with patch.object(bonopay_seal_outbox, "_send_in_own_cursor"), self._env() as env:
+            env["account.move"].browse([self._draft(env).id for _number in range(2)]).action_post()
+        domain = [("move_id", "in", self.moves)]
+        real = SignerConnection.seal_batch
+        seen = []
+
+        def watch(connection, documents):
+            with self._env() as other:
+                seals = other["bonopay.seal"].search(domain)
+                seen.append(len(seals.try_lock_for_update()))
+                seen.append(seals.filtered_domain([*other["bonopay.seal"]._due_domain()]).ids)
+            return real(connection, documents)
+
+        with patch.object(SignerConnection, "seal_batch", watch), self._env() as env:
+            env["bonopay.seal"]._cron_send()
+        self.assertEqual(seen, [2, []])
+        self.assertEqual([seal["state"] for seal in self._seals()], ["certified"] * 2)
 
     def test_worker_with_an_old_snapshot_does_not_undo_an_answer(self):
         with patch.object(bonopay_seal_outbox, "_send_in_own_cursor"), self._env() as env:

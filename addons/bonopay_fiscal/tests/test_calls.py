@@ -19,6 +19,7 @@ class TestCalls(FiscalCase):
         super().setUpClass()
         cls.author = fiscal_user(cls.env, "bonopay_author", "account.group_account_invoice", cls.company)
         cls.chief = fiscal_user(cls.env, "bonopay_chief", "bonopay_fiscal.group_fiscal_manager", cls.company)
+        (cls.author | cls.chief).lang = "en_US"
         cls.outlet.manager_id = cls.chief
 
     def _refuse(self, move):
