@@ -118,6 +118,8 @@ class BonopaySeal(models.Model):
         seal.invalidate_recordset()
         if seal.state not in OPEN_STATES or seal.superseded:
             return True
+        if patience is not None and seal.next_attempt_at and seal.next_attempt_at > fields.Datetime.now():
+            return True  # the cron has it in a batch that is under way
         try:
             with connect(seal.company_id, patience) as connection:
                 reply = seal._ask(connection)

@@ -197,11 +197,14 @@ class TestAfterCommit(LocalSigner, BaseCase):
                 seals = other["bonopay.seal"].search(domain)
                 seen.append(len(seals.try_lock_for_update()))
                 seen.append(seals.filtered_domain([*other["bonopay.seal"]._due_domain()]).ids)
+            # nor does the request of the user who posted
+            bonopay_seal_outbox._send_in_own_cursor(self.registry, tuple(seals.ids))
             return real(connection, documents)
 
         with patch.object(SignerConnection, "seal_batch", watch), self._env() as env:
             env["bonopay.seal"]._cron_send()
         self.assertEqual(seen, [2, []])
+        self.assertEqual(self._sent(), ["/api/v1/invoices/batch"])
         self.assertEqual([seal["state"] for seal in self._seals()], ["certified"] * 2)
 
     def test_worker_with_an_old_snapshot_does_not_undo_an_answer(self):
