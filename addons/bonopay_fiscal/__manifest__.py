@@ -21,6 +21,7 @@
         "views/bonopay_outlet_status_views.xml",
         "views/bonopay_seal_templates.xml",
         "views/bonopay_seal_views.xml",
+        "views/bonopay_seal_board_views.xml",
         "views/account_move_views.xml",
         "views/account_journal_views.xml",
         "views/account_tax_views.xml",

@@ -15,6 +15,7 @@ from . import (
     bonopay_seal_alert,
     bonopay_seal_batch,
     bonopay_seal_comparison,
+    bonopay_seal_deadline,
     bonopay_seal_message,
     bonopay_seal_outbox,
     ir_attachment,

@@ -39,6 +39,7 @@ class BonopaySeal(models.Model):
     @api.model
     def _cron_send(self):
         """Backstop of the after-commit sending, and the way to the DGI's late answers. Never raises on a refusal."""
+        self._remind_surely()
         waiting = self.sudo()._read_group(
             self._due_domain(), ["company_id"], ["__count"], order="next_attempt_at:min, company_id"
         )

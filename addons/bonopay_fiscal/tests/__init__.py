@@ -1,6 +1,7 @@
 from . import (
     test_after_commit,
     test_batches,
+    test_board,
     test_calls,
     test_checks_before_posting,
     test_companies_and_outlets,
