@@ -3,6 +3,7 @@ from . import (
     account_journal,
     account_move,
     account_move_checks,
+    account_move_findings,
     account_move_lock,
     account_move_payload,
     account_tax,
