@@ -10,6 +10,7 @@ from . import (
     test_credit_notes,
     test_dgi_alarms,
     test_dgi_status,
+    test_due_date,
     test_findings,
     test_forging,
     test_life_of_a_database,
