@@ -23,6 +23,8 @@ _logger = logging.getLogger(__name__)
 AFTER_COMMIT_BUDGET = 2.0
 #: With less than this left, a document is not begun: its timeout would tell nothing of the signer.
 _LEAST_PATIENCE = 0.5
+#: Documents that one success wakes at most, as somebody may be waiting; each of them wakes as many again.
+WAKE_LIMIT = 500
 #: Refusals of the content: nothing was sealed, the author corrects it.
 CONTENT_REFUSALS = frozenset({400, 413, 422})
 CONFLICT = 409
@@ -251,7 +253,9 @@ class BonopaySeal(models.Model):
                 ("next_attempt_at", ">", fields.Datetime.now()),
                 "|", ("last_error_code", "=", "signer_unreachable"),
                 "&", ("last_error_code", "=", "signer_timeout"), ("attempts", "<", len(BATCH_SIZES)),
-            ]
+            ],
+            order="next_attempt_at, id",
+            limit=WAKE_LIMIT,
         )  # fmt: skip
         if not waiting:
             return

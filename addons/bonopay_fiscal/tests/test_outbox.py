@@ -10,7 +10,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..core import retry
-from ..models import bonopay_seal_batch
+from ..models import bonopay_seal_batch, bonopay_seal_outbox
 from .common import FiscalCase
 from .signer_twin import API_KEY
 
@@ -67,6 +67,15 @@ class TestOutbox(FiscalCase):
         self.company.bonopay_configure(self.twin.url, API_KEY)
         self.post()
         self.assertLessEqual(late.next_attempt_at, fields.Datetime.now())
+
+    def test_a_success_wakes_no_more_than_a_waiting_person_can_bear(self):
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
+        late = self.post(self.draft() | self.draft() | self.draft()).bonopay_seal_ids
+        late._as_writer().write({"next_attempt_at": fields.Datetime.now() + timedelta(hours=1)})
+        self.company.bonopay_configure(self.twin.url, API_KEY)
+        with patch.object(bonopay_seal_outbox, "WAKE_LIMIT", 2):
+            self.post()
+        self.assertEqual(len(late.filtered(lambda seal: seal.next_attempt_at <= fields.Datetime.now())), 2)
 
     def test_one_silence_spares_the_other_documents_of_the_company(self):
         moves = [self.post(self.draft(), send=False) for _number in range(3)]
