@@ -1,14 +1,24 @@
 """The way to the signer: one HTTP session, typed errors, nothing of the key in any message or log."""
 
 import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 import requests
 
 #: Seconds to connect and to wait for an answer.
 DEFAULT_TIMEOUTS = (3.0, 15.0)
-_MAX_ANSWER = 1 << 20
+#: The same while a person waits for it.
+HURRIED_TIMEOUTS = (1.0, 2.0)
+#: Documents of one batch, and their bytes in all with a margin (contracts §5).
+BATCH_ITEMS = 100
+BATCH_BYTES = 7 << 20
+_MAX_ANSWER, _MAX_BATCH_ANSWER = 1 << 20, 8 << 20
+_JSON = {"Content-Type": "application/json"}
 _USER_AGENT = "bonopay-odoo/1"
 #: Outlets per page, so that a page stays well below the longest answer; and pages of the largest merchant.
 _PAGE, _MOST_PAGES = 100, 100
@@ -48,11 +58,21 @@ class Reply:
 
 
 class SignerConnection:
-    """Client of the signer's HTTP API (contracts §5). Use it as a context manager."""
+    """Client of the signer's HTTP API (contracts §5). Use it as a context manager.
 
-    def __init__(self, url: str, api_key: str, timeouts: tuple[float, float] = DEFAULT_TIMEOUTS):
+    :param patience: seconds in which a call ends whatever the signer does, ``None``: the timeouts alone end it
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        timeouts: tuple[float, float] = DEFAULT_TIMEOUTS,
+        patience: float | None = None,
+    ):
         self._url = url.rstrip("/")
         self._timeouts = timeouts
+        self._patience = patience
         self._session = requests.Session()
         # a proxy or .netrc of the server's environment has no business with fiscal documents and their key
         self._session.trust_env = False
@@ -73,9 +93,27 @@ class SignerConnection:
         :raises SignerUnreachable: no answer
         :raises SignerError: refused, or ``answer_mismatch``: the answer is about something else
         """
-        headers = {"Content-Type": "application/json"}
-        reply = self._call("POST", "/api/v1/invoices", data=canonical, headers=headers)
+        reply = self._call("POST", "/api/v1/invoices", data=canonical, headers=_JSON)
         return _about(reply, document_id, payload_hash)
+
+    def seal_batch(self, documents: Sequence[tuple[bytes, str, str]]) -> "list[Reply | SignerError]":
+        """Have documents sealed in one request; each has an outcome of its own, as :meth:`seal` would give it.
+
+        :param documents: canonical bytes, document id and payload hash of each, within ``BATCH_ITEMS`` and
+            ``BATCH_BYTES``
+        :return: their replies and refusals, in their order
+        :raises SignerUnreachable: no answer: what came of any of them is not known
+        :raises SignerError: nothing of the batch was read, or ``answer_malformed``
+        """
+        data = b'{"invoices":[' + b",".join(canonical for canonical, _id, _hash in documents) + b"]}"
+        reply = self._call("POST", "/api/v1/invoices/batch", most=_MAX_BATCH_ANSWER, data=data, headers=_JSON)
+        results = _items(reply.body.get("results"))
+        if len(results) != len(documents):
+            raise SignerError("answer_malformed")
+        return [
+            _outcome(result, document_id, payload_hash)
+            for result, (_canonical, document_id, payload_hash) in zip(results, documents, strict=True)
+        ]
 
     def fetch(self, fiscal_number: str, document_id: str, payload_hash: str) -> Reply:
         """The present state of a sealed document; raises as :meth:`seal` does."""
@@ -123,6 +161,10 @@ class SignerConnection:
         return self._call("GET", "/health")
 
     def _call(self, method: str, path: str, **kwargs) -> Reply:
+        exchange = partial(self._exchange, method, path, **kwargs)
+        return exchange() if self._patience is None else _within(self._patience, exchange)
+
+    def _exchange(self, method: str, path: str, most: int = _MAX_ANSWER, **kwargs) -> Reply:
         try:
             response = self._session.request(
                 method, self._url + path, timeout=self._timeouts, allow_redirects=False, **kwargs
@@ -138,16 +180,37 @@ class SignerConnection:
             raise SignerUnreachable("signer_address") from error
         if response.status_code not in (200, 201, 202):
             raise _problem(response)
-        return _reply(body, response.status_code)
+        return _reply(body, response.status_code, most)
 
 
-def _reply(body: bytes, status: int) -> Reply:
+def _within(seconds: float, call: Callable[[], Reply]) -> Reply:
+    """What a call returns or raises, unless it takes longer: then ``signer_timeout``.
+
+    The timeouts of a socket count from byte to byte, and the look-up of a name has none: neither bounds a whole call.
+    The thread that is left behind holds its connection and nothing else.
+    """
+    outcome: Future[Reply] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, name="bonopay-signer", daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError as error:
+        raise SignerUnreachable("signer_timeout") from error
+
+
+def _reply(body: bytes, status: int, most: int) -> Reply:
     try:
         text = body.decode()
         parsed = json.loads(text)
     except ValueError as error:
         raise SignerError("answer_malformed", status) from error
-    if len(body) > _MAX_ANSWER or not isinstance(parsed, dict):
+    if len(body) > most or not isinstance(parsed, dict):
         raise SignerError("answer_malformed", status)
     return Reply(parsed, text)
 
@@ -165,17 +228,31 @@ def _about(reply: Reply, document_id: str, payload_hash: str) -> Reply:
     return reply
 
 
+def _outcome(result: dict, document_id: str, payload_hash: str) -> Reply | SignerError:
+    """What one result of a batch says: never raised, as it concerns one document only."""
+    status, invoice, problem = (result.get(name) for name in ("status", "invoice", "problem"))
+    if status in (200, 201) and isinstance(invoice, dict):
+        # members keep their order, and no number of an answer is a float: these are the bytes that were received
+        text = json.dumps(invoice, ensure_ascii=False, separators=(",", ":"))
+        try:
+            return _about(Reply(invoice, text), document_id, payload_hash)
+        except SignerError as error:
+            return error
+    if isinstance(status, int) and status >= 400 and isinstance(problem, dict):
+        return _refusal(status, problem)
+    return SignerError("answer_malformed")
+
+
 def _problem(response: requests.Response) -> SignerError:
     try:
         document = response.json()
     except ValueError:
         document = {}
+    retry_after = response.headers.get("Retry-After", "")
+    return _refusal(response.status_code, document, int(retry_after) if retry_after.isdecimal() else None)
+
+
+def _refusal(status: int, document: object, retry_after: int | None = None) -> SignerError:
     document = document if isinstance(document, dict) else {}
     code = document.get("code")
-    retry_after = response.headers.get("Retry-After", "")
-    return SignerError(
-        code if isinstance(code, str) and code else f"http_{response.status_code}",
-        response.status_code,
-        document,
-        int(retry_after) if retry_after.isdecimal() else None,
-    )
+    return SignerError(code if isinstance(code, str) and code else f"http_{status}", status, document, retry_after)

@@ -15,6 +15,7 @@ MIRRORED = {
     "bonopay_message": "last_error_message",
     "bonopay_next_attempt_at": "next_attempt_at",
     "bonopay_comparison": "comparison_table",
+    "bonopay_deadline_at": "deadline_at",
 }
 READ_ONLY_FIELDS = frozenset(MIRRORED) | {"bonopay_seal_id", "bonopay_seal_ids", "bonopay_locked", "bonopay_required"}
 
@@ -52,6 +53,9 @@ class AccountMove(models.Model):
     )
     bonopay_next_attempt_at = fields.Datetime(
         "Next attempt", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
+    )
+    bonopay_deadline_at = fields.Datetime(
+        "To be normalised by", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
     )
     bonopay_locked = fields.Boolean("Handed to the signer", compute="_compute_bonopay_seal", compute_sudo=True)
     bonopay_required = fields.Boolean(

@@ -12,6 +12,8 @@ _WRITER_KEY = "bonopay_seal_writer"
 CORRECTABLE_STATES = ("invalid",)
 #: States in which the signer has the document in its ledger.
 SEALED_STATES = ("sealed", "certified", "rejected", "unknown")
+#: States that the outbox works on: not sealed yet, or sealed with the DGI's answer still open.
+OPEN_STATES = ("to_seal", "sealed", "unknown")
 
 STATES = [
     ("to_seal", "Waiting to be sealed"),

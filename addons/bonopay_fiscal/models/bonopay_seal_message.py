@@ -21,8 +21,14 @@ class BonopaySeal(models.Model):
         lines += self._conflict_lines(document)
         lines += self._dgi_lines(document)
         if not self.comparison:  # which says the same as the findings, and more
-            lines += [f"• {self._finding_line(finding)}" for finding in document.get("findings") or []]
+            lines += [f"• {self._finding_line(finding)}" for finding in self._findings(document)]
         return "\n".join(line for line in lines if line)
+
+    @api.model
+    def _findings(self, document):
+        """The findings of a problem, as far as they can be read."""
+        findings = document.get("findings")
+        return [finding for finding in findings if isinstance(finding, dict)] if isinstance(findings, list) else []
 
     def _error_document(self):
         """The problem as an object; the signer's DGI error of a rejected document may be one too, or nothing."""
@@ -104,7 +110,7 @@ class BonopaySeal(models.Model):
 
     def _finding_line(self, finding):
         words = self._bilingual(finding.get("message")) or finding.get("code") or ""
-        place = self._place(finding.get("pointer") or "")
+        place = self._place(str(finding.get("pointer") or ""))
         line = self.env._("%(place)s: %(words)s", place=place[0].upper() + place[1:], words=words) if place else words
         expected, actual = finding.get("expected"), finding.get("actual")
         if expected is not None:

@@ -10,19 +10,21 @@ from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import plaintext2html
 
 from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
-from .bonopay_seal import CORRECTABLE_STATES
+from .bonopay_seal import CORRECTABLE_STATES, OPEN_STATES
+from .bonopay_seal_batch import BATCH_SIZES
 from .res_company import connect
 
 _logger = logging.getLogger(__name__)
 
-#: States that the outbox works on: not sealed yet, or sealed with the DGI's answer still open.
-OPEN_STATES = ("to_seal", "sealed", "unknown")
-#: Seconds that the user who posts may wait for seals; the rest of a batch is the cron's.
-AFTER_COMMIT_BUDGET = 10.0
+#: Seconds that the user who posts waits for seals, whatever the signer does; the rest of a batch is the cron's.
+AFTER_COMMIT_BUDGET = 2.0
+#: With less than this left, a document is not begun: its timeout would tell nothing of the signer.
+_LEAST_PATIENCE = 0.5
+#: Documents that one success wakes at most, as somebody may be waiting; each of them wakes as many again.
+WAKE_LIMIT = 500
 #: Refusals of the content: nothing was sealed, the author corrects it.
 CONTENT_REFUSALS = frozenset({400, 413, 422})
 CONFLICT = 409
@@ -82,7 +84,7 @@ class BonopaySeal(models.Model):
         waiting._send_after_commit()
 
     # ------------------------------------------------------------------------------------------------------------
-    # Out: after commit, and by cron
+    # Out: after commit; the rest by cron (bonopay_seal_batch.py)
     # ------------------------------------------------------------------------------------------------------------
 
     def _send_after_commit(self):
@@ -93,30 +95,11 @@ class BonopaySeal(models.Model):
         if self:
             self.env.cr.postcommit.add(partial(_send_in_own_cursor, self.env.registry, tuple(self.ids)))
 
-    @api.model
-    def _cron_send(self):
-        """Backstop of the after-commit sending, and the way to the DGI's late answers. Never raises on a refusal."""
-        due = self.sudo().search(self._due_domain(), order="id")
-        self.env["ir.cron"]._commit_progress(remaining=len(due))
-        unreachable = set()
-        for seal in due:
-            if seal.company_id.id in unreachable:
-                continue
-            answered = seal._process_surely()
-            if not answered:
-                unreachable.add(seal.company_id.id)
-            if not self.env["ir.cron"]._commit_progress(1):
-                break
-
-    @api.model
-    def _due_domain(self):
-        return [("state", "in", OPEN_STATES), ("next_attempt_at", "<=", fields.Datetime.now())]
-
-    def _process_surely(self):
+    def _process_surely(self, patience=None):
         """:meth:`_process`, where an unexpected error of one document does not stop the others."""
         try:
             with self.env.cr.savepoint():
-                return self._process()
+                return self._process(patience)
         except SerializationFailure:
             return True  # another worker wrote this document since our snapshot
         except Exception:
@@ -124,9 +107,10 @@ class BonopaySeal(models.Model):
             self._take_failure(SignerError("internal_error"))
             return True
 
-    def _process(self):
+    def _process(self, patience=None):
         """One attempt for one document, under its row lock. Commits nothing.
 
+        :param float patience: seconds that a person waits for it, at most; ``None``: nobody does
         :return: ``False`` when the signer gave no answer: the other documents of the company need not try now
         """
         self.ensure_one()
@@ -136,8 +120,10 @@ class BonopaySeal(models.Model):
         seal.invalidate_recordset()
         if seal.state not in OPEN_STATES or seal.superseded:
             return True
+        if patience is not None and seal.next_attempt_at and seal.next_attempt_at > fields.Datetime.now():
+            return True  # the cron has it in a batch that is under way
         try:
-            with connect(seal.company_id) as connection:
+            with connect(seal.company_id, patience) as connection:
                 reply = seal._ask(connection)
         except SignerUnreachable as error:
             seal._take_failure(error)
@@ -145,7 +131,8 @@ class BonopaySeal(models.Model):
         except SignerError as error:
             seal._take_failure(error)
             return True
-        seal._take_answer(reply)
+        if seal._take_answer(reply):
+            seal._wake_others()
         return True
 
     def _ask(self, connection):
@@ -158,16 +145,20 @@ class BonopaySeal(models.Model):
     # ------------------------------------------------------------------------------------------------------------
 
     def _take_answer(self, reply):
-        """Write a believed answer onto the seal."""
+        """Write an answer onto the seal.
+
+        :return: whether it was believed
+        """
         try:
             values = self._answer_values(reply.body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             _logger.warning("seal %s: the signer's answer lacks %s", self.document_id, error)
             self._take_failure(SignerError("answer_malformed"))
-            return
+            return False
         if self.fiscal_number and self.fiscal_number != values["fiscal_number"]:
             self._take_failure(SignerError("answer_mismatch"))
-            return
+            return False
+        newly_sealed = not self.fiscal_number
         open_still = values["state"] in OPEN_STATES
         attempts = self.attempts + 1 if open_still and self.fiscal_number else 0
         self._as_writer().write(
@@ -181,9 +172,11 @@ class BonopaySeal(models.Model):
                 "comparison": comparison.rows_of(reply.body["dgi"].get("error")),
             }
         )
-        self._wake_others()
+        if newly_sealed or values["state"] == "certified":
+            self._close_alerts()
         if values["state"] == "rejected" or attempts == retry.LATE_ATTEMPTS:
             self._alert()
+        return True
 
     @api.model
     def _answer_values(self, body):
@@ -211,6 +204,12 @@ class BonopaySeal(models.Model):
             **{f"dgi_{name}": dgi.get(name) for name in ("code", "nim", "isf", "counters", "time", "qr")},
         }
 
+    def _leave_to_cron(self):
+        """Nobody waits any more: what came of a request that was cut short is asked for at once, in patience."""
+        if self.last_error_code == "signer_timeout" and self.state in OPEN_STATES:
+            self._as_writer().write({"next_attempt_at": fields.Datetime.now()})
+        self.env.ref("bonopay_fiscal.ir_cron_send").sudo()._trigger()
+
     def _take_failure(self, error):
         """Write a refusal or a silence onto the seal; the rest of its life follows from the kind of error."""
         attempts = self.attempts + 1
@@ -226,7 +225,7 @@ class BonopaySeal(models.Model):
             }
         )
         _logger.info("seal %s: attempt %s, %s, now %s", self.document_id, attempts, error, state)
-        if state == "dead" or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
+        if state in ("invalid", "dead") or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
             self._alert()
 
     def _state_after(self, error, attempts):
@@ -243,15 +242,21 @@ class BonopaySeal(models.Model):
         return fields.Datetime.now() + wait
 
     def _wake_others(self):
-        """The signer answers again: what waited for it need not wait for its own ladder."""
+        """The signer answers again: what waited for it need not wait for its own ladder.
+
+        What timed out also when it was sent alone did not wait for the signer: the signer stumbles over it.
+        """
         waiting = self.sudo().search(
             [
                 ("company_id", "=", self.company_id.id),
                 ("state", "=", "to_seal"),
-                ("last_error_code", "in", ("signer_unreachable", "signer_timeout")),
                 ("next_attempt_at", ">", fields.Datetime.now()),
-            ]
-        )
+                "|", ("last_error_code", "=", "signer_unreachable"),
+                "&", ("last_error_code", "=", "signer_timeout"), ("attempts", "<", len(BATCH_SIZES)),
+            ],
+            order="next_attempt_at, id",
+            limit=WAKE_LIMIT,
+        )  # fmt: skip
         if not waiting:
             return
         # waking is a convenience: it may not cost the answer that was just received
@@ -259,21 +264,6 @@ class BonopaySeal(models.Model):
             free = waiting.try_lock_for_update(allow_referencing=True)
             free._as_writer().write({"next_attempt_at": fields.Datetime.now()})
             self.env.ref("bonopay_fiscal.ir_cron_send").sudo()._trigger()
-
-    def _alert(self):
-        """Put the document on the list of the person who posted it."""
-        for seal in self:
-            user = seal.user_id if seal.user_id.active else seal.move_id.create_uid
-            seal.move_id.sudo().with_context(lang=user.lang).activity_schedule(
-                "mail.mail_activity_data_warning",
-                user_id=user.id,
-                summary=seal.with_context(lang=user.lang).env._("Fiscal document needs attention"),
-                note=plaintext2html(seal.with_context(lang=user.lang)._alert_note()),
-            )
-
-    def _alert_note(self):
-        late = self.env._("Not normalised for a day. The law gives 48 hours (arrêté 033, art. 7 g).")
-        return "\n".join(filter(None, (self.state in OPEN_STATES and late, self.last_error_message)))
 
 
 def _send_in_own_cursor(registry, seal_ids):
@@ -286,11 +276,11 @@ def _send_in_own_cursor(registry, seal_ids):
     try:
         with registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            for seal_id in seal_ids:
-                answered = env["bonopay.seal"].browse(seal_id)._process_surely()
-                cr.commit()  # pylint: disable=invalid-commit  # own cursor: an answer is durable at once
-                if not answered or time.monotonic() > deadline:
-                    env.ref("bonopay_fiscal.ir_cron_send")._trigger()
+            for seal in env["bonopay.seal"].browse(seal_ids):
+                patience = deadline - time.monotonic()
+                if patience < _LEAST_PATIENCE or not seal._process_surely(patience):
+                    seal._leave_to_cron()
                     break
+                cr.commit()  # pylint: disable=invalid-commit  # own cursor: an answer is durable at once
     except Exception:
         _logger.exception("seals %s are left to the cron", seal_ids)

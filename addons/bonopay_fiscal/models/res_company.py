@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..core.connection import DEFAULT_TIMEOUTS, SignerConnection, SignerError
+from ..core.connection import DEFAULT_TIMEOUTS, HURRIED_TIMEOUTS, SignerConnection, SignerError
 from ..core.secret import SecretError
 from .bonopay_credential import reveal
 
@@ -127,9 +127,10 @@ class ResCompany(models.Model):
         )
 
 
-def connect(company):
+def connect(company, patience=None):
     """A connection to the signer of a company; a function for the reason that `reveal` is one.
 
+    :param float patience: seconds that somebody waits for each call, at most
     :raises SignerError: ``not_configured``, ``secret_unreadable`` or ``secret_key_unusable``
     """
     company = company.sudo().ensure_one()
@@ -139,4 +140,7 @@ def connect(company):
         raise SignerError(error.code) from error
     if not company.bonopay_signer_url or not api_key:
         raise SignerError("not_configured")
-    return SignerConnection(company.bonopay_signer_url, api_key, company._bonopay_timeouts())
+    timeouts = company._bonopay_timeouts()
+    if patience is not None:
+        timeouts = tuple(map(min, timeouts, HURRIED_TIMEOUTS))
+    return SignerConnection(company.bonopay_signer_url, api_key, timeouts, patience)

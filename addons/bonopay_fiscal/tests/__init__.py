@@ -1,5 +1,8 @@
 from . import (
     test_after_commit,
+    test_batches,
+    test_board,
+    test_calls,
     test_checks_before_posting,
     test_clients_and_comments,
     test_companies_and_outlets,
@@ -8,6 +11,8 @@ from . import (
     test_credit_notes,
     test_dgi_alarms,
     test_dgi_status,
+    test_due_date,
+    test_findings,
     test_forging,
     test_life_of_a_database,
     test_live_signer,

@@ -6,7 +6,9 @@ It speaks HTTP on a port of its own and fails the test on anything that the cont
 import hashlib
 import json
 import threading
+import time
 from collections import deque
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +16,7 @@ API_KEY = "twin-key"
 UNKNOWN_KEY = {"code": "unauthorized", "message": {"fr": "clé inconnue", "en": "unknown key"}}
 
 
+BATCH_ITEMS, BATCH_BYTES, ITEM_BYTES = 100, 8 << 20, 1 << 20
 RESTART = "/sync/restart"
 STATUS_PARAMETERS = {"outlet_id", "limit", "cursor"}
 
@@ -53,7 +56,11 @@ class SignerTwin:
         self.day = "2026-11-21"
         self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
         self.restartable = {"KIN001": 0}
+        self.refused = {}
+        self.poison = {}
+        self.without_batches = False
         self._scripted = deque()
+        self._hangs = deque()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -80,6 +87,29 @@ class SignerTwin:
         headers = members.pop("headers", {})
         self.answer_next(status, {"status": status, "code": code, "message": message, **members}, headers)
 
+    def hang_next(self, seconds, drip=False):
+        """Let one answer wait after the twin did its work; ``drip``: bytes of it arrive meanwhile, never all."""
+        self._hangs.append((seconds, drip))
+
+    def forget_hangs(self):
+        """Nothing waits any more."""
+        self._hangs.clear()
+
+    def refuse(self, document_id, status, code, **members):
+        """Refuse one document, alone or in a batch, for as long as nothing else is told."""
+        message = {"fr": f"fr {code}", "en": f"en {code}"}
+        self.refused[document_id] = (status, {"status": status, "code": code, "message": message, **members})
+
+    def hang(self, trickle, body):
+        """Wait as :meth:`hang_next` told, or as long as ``poison`` tells of a document; ``trickle`` sends a byte."""
+        seconds, drip = self._hangs.popleft() if self._hangs else (0, False)
+        seconds += sum(wait for document_id, wait in self.poison.items() if document_id.encode() in body)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if drip:
+                trickle()
+            time.sleep(min(left, 0.2))
+
     def handle(self, method, path, headers, body):
         with self._lock:
             self.requests.append((method, path, body))
@@ -101,6 +131,10 @@ class SignerTwin:
     def _own_answer(self, method, path, body):
         if method == "POST" and path == "/api/v1/invoices":
             return self._seal(body)
+        if method == "POST" and path == "/api/v1/invoices/batch" and not self.without_batches:
+            return self._seal_batch(body)
+        if method == "POST" and path == "/api/v1/invoices/batch":
+            return 404, {"code": "not_found"}
         if method == "GET" and path.startswith("/api/v1/invoices/"):
             answer = self.sealed.get(path.rsplit("/", 1)[1])
             return (200, self._with_dgi(answer)) if answer else (404, {"code": "not_found"})
@@ -143,10 +177,29 @@ class SignerTwin:
             "dgi": {"mode": "inline", "state": "ready"}, "head": None,
         }  # fmt: skip
 
+    def _seal_batch(self, body):
+        """Each item by itself; a batch outside the contract is read not at all, and fails the test."""
+        batch = json.loads(body)
+        items = batch.get("invoices")
+        if len(body) > BATCH_BYTES or set(batch) != {"invoices"} or not 1 <= len(items) <= BATCH_ITEMS:
+            self.unexpected.append(("batch", len(body), len(items or ())))
+            return 400, {"code": "payload_malformed"}
+        if canonical(batch) != body:
+            self.unexpected.append(("batch not canonical", body))
+        if len({item["document_id"] for item in items}) < len(items):
+            self.unexpected.append(("a document twice in one batch", body))
+        return 200, {"results": [self._result(canonical(item)) for item in items]}
+
+    def _result(self, body):
+        status, answer = self._seal(body) if len(body) <= ITEM_BYTES else (413, {"code": "too_large"})
+        return {"status": status, "invoice" if status in (200, 201) else "problem": answer}
+
     def _seal(self, body):
         payload = json.loads(body)
         if canonical(payload) != body:
             self.unexpected.append(("payload not canonical", body))
+        if payload["document_id"] in self.refused:
+            return self.refused[payload["document_id"]]
         digest = hashlib.sha256(body).hexdigest()
         for answer in self.sealed.values():
             if answer["document_id"] == payload["document_id"]:
@@ -187,12 +240,16 @@ def _handler(twin):
 
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
-            status, body, headers = twin.handle(self.command, self.path, self.headers, self.rfile.read(length))
+            asked = self.rfile.read(length)
+            status, body, headers = twin.handle(self.command, self.path, self.headers, asked)
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers, "Content-Length": len(body)}.items():
                 self.send_header(name, str(value))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # who asked may have gone
+                self.flush_headers()
+                twin.hang(lambda: self.wfile.write(b"X-Drip: 1\r\n"), asked)
+                self.end_headers()
+                self.wfile.write(body)
 
         do_GET = do_POST = _answer  # noqa: N815
 

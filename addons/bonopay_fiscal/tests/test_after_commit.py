@@ -10,6 +10,7 @@ from odoo.service.model import retrying
 from odoo.tests import BaseCase, get_db_name, tagged
 
 from ..core import dgi_status
+from ..core.connection import SignerConnection
 from ..models import bonopay_seal_outbox
 from ..models.bonopay_credential import reveal
 from .common import LocalSigner
@@ -184,6 +185,28 @@ class TestAfterCommit(LocalSigner, BaseCase):
         self.assertEqual(len(self._sent()), 1)
         self.assertEqual([seal["state"] for seal in self._seals()], ["certified"])
 
+    def test_no_row_is_locked_while_a_batch_is_under_way_and_nobody_else_sends_it(self):
+        with patch.object(bonopay_seal_outbox, "_send_in_own_cursor"), self._env() as env:
+            env["account.move"].browse([self._draft(env).id for _number in range(2)]).action_post()
+        domain = [("move_id", "in", self.moves)]
+        real = SignerConnection.seal_batch
+        seen = []
+
+        def watch(connection, documents):
+            with self._env() as other:
+                seals = other["bonopay.seal"].search(domain)
+                seen.append(len(seals.try_lock_for_update()))
+                seen.append(seals.filtered_domain([*other["bonopay.seal"]._due_domain()]).ids)
+            # nor does the request of the user who posted
+            bonopay_seal_outbox._send_in_own_cursor(self.registry, tuple(seals.ids))
+            return real(connection, documents)
+
+        with patch.object(SignerConnection, "seal_batch", watch), self._env() as env:
+            env["bonopay.seal"]._cron_send()
+        self.assertEqual(seen, [2, []])
+        self.assertEqual(self._sent(), ["/api/v1/invoices/batch"])
+        self.assertEqual([seal["state"] for seal in self._seals()], ["certified"] * 2)
+
     def test_worker_with_an_old_snapshot_does_not_undo_an_answer(self):
         with patch.object(bonopay_seal_outbox, "_send_in_own_cursor"), self._env() as env:
             self._draft(env).action_post()
@@ -206,6 +229,40 @@ class TestAfterCommit(LocalSigner, BaseCase):
         ):
             self._draft(env).action_post()
         self.assertEqual([seal["state"] for seal in self._seals()], ["to_seal"])
+
+    def _seconds_held(self, *hangs):
+        """How long a person who posts waits for signers that hang, one document for each."""
+        self.twin.forget_hangs()
+        for seconds, drip in hangs:
+            self.twin.hang_next(seconds, drip)
+        self.addCleanup(self.twin.forget_hangs)
+        with self._env() as env:
+            env["account.move"].browse([self._draft(env).id for _hang in hangs]).action_post()
+            env.flush_all()
+            started = time.monotonic()
+        return time.monotonic() - started
+
+    def test_whoever_posts_waits_three_seconds_at_most_whatever_the_signer_does(self):
+        for hangs in ([(8, False)], [(8, True)], [(0.9, False)] * 5):
+            with self.subTest(hangs=hangs):
+                self.assertLess(self._seconds_held(*hangs), 3)
+
+    def test_a_request_that_was_cut_short_is_asked_for_by_the_cron_and_sealed_once(self):
+        sealed = len(self.twin.sealed)
+        self._seconds_held((3, False))
+        [seal] = self._seals()
+        self.assertEqual((seal["state"], seal["fiscal_number"]), ("to_seal", False), "what came of it is not known")
+        self.assertEqual(len(self.twin.sealed), sealed + 1, "the signer sealed it all the same")
+        with self._env() as env:
+            self.assertEqual(
+                env["bonopay.seal"].search([("move_id", "in", self.moves)]).last_error_code, "signer_timeout"
+            )
+            env["bonopay.seal"]._cron_send()
+        [seal] = self._seals()
+        self.assertEqual(seal["state"], "certified")
+        self.assertIn(seal["fiscal_number"], self.twin.sealed)
+        self.assertEqual(len(self.twin.sealed), sealed + 1)
+        self.assertEqual(len({body for _method, _path, body in self.twin.requests}), 1, "the same bytes both times")
 
     def test_silence_leaves_the_rest_of_a_batch_to_the_cron(self):
         with self._env() as env:

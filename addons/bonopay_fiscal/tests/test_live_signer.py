@@ -1,4 +1,5 @@
 import json
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.tests import tagged
@@ -64,6 +65,20 @@ class TestLiveSigner(FiscalCase):
         with connect(self.company) as connection:
             again = connection.seal(seal.payload.encode(), seal.document_id, seal.payload_hash)
         self.assertEqual(again.body["fiscal_number"], seal.fiscal_number)
+
+    def test_a_batch_is_sealed_and_a_refused_document_in_it_spoils_nobody(self):
+        wrong = self.tax_b.copy({"name": "18 %", "amount": 18})
+        lines = [self.line(quantity=2)], [self.line(tax_ids=[Command.set(wrong.ids)])], [self.line(self.delivery)]
+        seals = self.post(self.env["account.move"].union(*[self.draft(*own) for own in lines]), send=False)
+        seals = seals.bonopay_seal_ids.sorted("id")
+        with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 100.0):
+            self.assertEqual(seals._send_together(), 0)
+        self.assertEqual(seals.mapped("state"), ["certified", "invalid", "certified"], seals.mapped("last_error_code"))
+        self.assertIn("16", seals[1].last_error_message)
+        self.assertTrue(seals[1].move_id.activity_ids)
+        with connect(self.company) as connection:
+            alone = connection.seal(seals[2].payload.encode(), seals[2].document_id, seals[2].payload_hash)
+        self.assertEqual(alone.text, seals[2].response, "kept as it would have come alone, byte for byte")
 
     def test_refusal_is_shown_and_corrected(self):
         wrong = self.tax_b.copy({"name": "18 %", "amount": 18})

@@ -35,7 +35,7 @@ class TestLocks(FiscalCase):
         changes = {
             "name": "INV/0", "partner_id": other.id, "invoice_date": "2020-01-01", "date": "2020-01-01",
             "journal_id": journal.id, "currency_id": usd.id, "move_type": "out_refund", "amount_total": 1.0,
-            "amount_tax": 1.0, "amount_untaxed": 1.0, "invoice_date_due": "2020-01-01", "sequence_number": 99,
+            "amount_tax": 1.0, "amount_untaxed": 1.0, "sequence_number": 99,
             "bonopay_invoice_type": "EV", "bonopay_credit_nature": "COR", "posted_before": False,
             "line_ids": [Command.update(self.line_b.id, {"price_unit": 1})],
             "invoice_line_ids": [Command.create({"name": "x", "price_unit": 1})],

@@ -1,0 +1,213 @@
+import json
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL, format_datetime, plaintext2html
+
+from ..core import told
+from .bonopay_seal import OPEN_STATES
+
+_logger = logging.getLogger(__name__)
+
+#: From the invoice to its regularisation (arrêté 033, art. 7 g).
+DEADLINE = timedelta(hours=48)
+#: How long before the deadline somebody is reminded: 36 hours after the invoice.
+NOTICE = timedelta(hours=12)
+#: States in which nothing happens by itself any more.
+STUCK_STATES = ("invalid", "rejected", "dead")
+#: States of documents that somebody is reminded of. After a rejection only a credit note helps, and that was said.
+_REMINDED_STATES = (*OPEN_STATES, "invalid", "dead")
+#: Beyond so many documents of an outlet at once, one activity tells of all of them.
+_MOST_REMINDERS = 20
+
+BOARD = [
+    ("waiting", "Waits"),
+    ("near", "Near 48 hours"),
+    ("overdue", "Over 48 hours"),
+    ("refused", "Refused or blocked"),
+]
+
+
+class BonopaySeal(models.Model):
+    """By when a document has to be normalised, and where it stands until then."""
+
+    _inherit = "bonopay.seal"
+
+    issued_at = fields.Datetime("Issued on", compute="_compute_deadline", store=True, precompute=True)
+    deadline_at = fields.Datetime(
+        "To be normalised by",
+        compute="_compute_deadline",
+        store=True,
+        precompute=True,
+        help="48 hours after the invoice was issued (arrêté 033, art. 7 g).",
+    )
+    age = fields.Char("Waits for", compute="_compute_age", help="Since the invoice was issued; empty once normalised.")
+    board = fields.Selection(
+        BOARD, "Place on the board", compute="_compute_board", search="_search_board", group_expand=True
+    )
+    partner_id = fields.Many2one(related="move_id.partner_id", string="Customer")
+    reminded = fields.Boolean(readonly=True, help="Somebody was reminded of the deadline.")
+
+    _deadline_index = models.Index(
+        "(deadline_at) WHERE state IN ('to_seal', 'sealed', 'unknown', 'invalid', 'rejected', 'dead')"
+    )
+
+    @api.depends("payload")
+    def _compute_deadline(self):
+        for seal in self:
+            try:
+                issued_at = told.moment(json.loads(seal.payload)["issued_at"])
+            except (ValueError, KeyError, TypeError):
+                issued_at = None  # altered in the database: the verifier's business
+            seal.issued_at = issued_at
+            seal.deadline_at = issued_at and issued_at + DEADLINE
+
+    @api.depends_context("lang")
+    @api.depends("issued_at", "state", "superseded")
+    def _compute_age(self):
+        now = fields.Datetime.now()
+        for seal in self:
+            ended = seal.superseded or seal.state == "certified" or not seal.issued_at
+            seal.age = False if ended else seal._span_words(now - seal.issued_at)
+
+    def _span_words(self, span):
+        """A span of time in its two largest units.
+
+        :param timedelta span: what is negative counts as nothing
+        """
+        minutes = max(int(span.total_seconds() // 60), 0)
+        hours, minutes = divmod(minutes, 60)
+        days, hours_of_day = divmod(hours, 24)
+        if days:
+            return self.env._("%(days)s d %(hours)s h", days=days, hours=hours_of_day)
+        if hours:
+            return self.env._("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+        return self.env._("%(minutes)s min", minutes=minutes)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # The board: a matter of the clock, so no column can hold it
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.depends("state", "superseded", "deadline_at")
+    def _compute_board(self):
+        now = fields.Datetime.now()
+        for seal in self:
+            seal.board = seal._place_on_board(now)
+
+    def _place_on_board(self, now):
+        if self.superseded or self.state == "certified":
+            return False
+        if self.state in STUCK_STATES:
+            return "refused"
+        if not self.deadline_at or now < self.deadline_at - NOTICE:
+            return "waiting"
+        return "near" if now < self.deadline_at else "overdue"
+
+    @api.model
+    def _search_board(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        now = fields.Datetime.now()
+        live = fields.Domain("superseded", "=", False)
+        under_way = live & fields.Domain("state", "in", OPEN_STATES)
+        early = fields.Domain("deadline_at", ">", now + NOTICE) | fields.Domain("deadline_at", "=", False)
+        near = fields.Domain("deadline_at", ">", now) & fields.Domain("deadline_at", "<=", now + NOTICE)
+        places = {
+            "waiting": under_way & early,
+            "near": under_way & near,
+            "overdue": under_way & fields.Domain("deadline_at", "<=", now),
+            "refused": live & fields.Domain("state", "in", STUCK_STATES),
+            False: fields.Domain("superseded", "=", True) | fields.Domain("state", "=", "certified"),
+        }
+        return fields.Domain.OR([places[place] for place in value if place in places])
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        # EXTENDS base: the columns of the board are groups
+        if field_expr != "board":
+            return super()._field_to_sql(alias, field_expr, query)
+        now = fields.Datetime.now()
+        return SQL(
+            "(CASE WHEN %(superseded)s IS TRUE OR %(state)s = 'certified' THEN NULL"
+            " WHEN %(state)s IN %(stuck)s THEN 'refused'"
+            " WHEN %(deadline)s <= %(now)s THEN 'overdue'"
+            " WHEN %(deadline)s <= %(soon)s THEN 'near' ELSE 'waiting' END)",
+            superseded=SQL.identifier(alias, "superseded"),
+            state=SQL.identifier(alias, "state"),
+            deadline=SQL.identifier(alias, "deadline_at"),
+            stuck=STUCK_STATES,
+            now=now,
+            soon=now + NOTICE,
+        )
+
+    def action_open_move(self):
+        """Open the invoice."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.move",
+            "res_id": self.move_id.id,
+            "views": [(False, "form")],
+        }
+
+    # ------------------------------------------------------------------------------------------------------------
+    # The reminder
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _remind_surely(self):
+        """Remind of what nears its deadline; never raises, as sending goes on whatever comes of it."""
+        try:
+            with self.env.cr.savepoint():
+                self._remind()
+        except Exception:
+            _logger.exception("reminders of the 48 hours: unexpected error")
+
+    @api.model
+    def _remind(self):
+        """Call the outlet's responsible once for each document that is not normalised 36 hours after its issue."""
+        due = self.sudo().search(
+            [
+                ("deadline_at", "<=", fields.Datetime.now() + NOTICE),
+                ("state", "in", _REMINDED_STATES),
+                ("superseded", "=", False),
+                ("reminded", "=", False),
+                ("test_mode", "=", False),
+            ],
+            order="deadline_at, id",
+        )
+        due = due.try_lock_for_update(allow_referencing=True) if due else due
+        for outlet, seals in due.grouped("outlet_id").items():
+            if len(seals) > _MOST_REMINDERS:
+                outlet._call_for_documents(len(seals))
+            else:
+                for seal in seals:
+                    seal._remind_of_deadline()
+        due._as_writer().write({"reminded": True})
+
+    def _remind_of_deadline(self):
+        user = self._whom_to_call()
+        seal = self.with_context(lang=user.lang)
+        deadline = format_datetime(seal.env, self.deadline_at, tz=self.outlet_id.tz)
+        words = seal.env._("Not normalised yet: it has to be by %s (arrêté 033, art. 7 g).", deadline)
+        seal._call(user, "\n".join(filter(None, (words, seal.last_error_message))))
+
+
+class BonopayOutlet(models.Model):
+    _inherit = "bonopay.outlet"
+
+    def _call_for_documents(self, count):
+        """One activity for many documents that near their deadline."""
+        user = self._responsible() or self.env.ref("base.user_admin")
+        outlet = self.with_context(lang=user.lang, mail_notify_force_send=False)
+        words = outlet.env._(
+            "%s documents are not normalised 36 hours after they were issued. The law gives 48 hours (arrêté 033, "
+            "art. 7 g): look at Bono Pay ▸ Board.",
+            count,
+        )
+        outlet.activity_schedule(
+            "mail.mail_activity_data_warning",
+            user_id=user.id,
+            summary=outlet.env._("Documents near their 48 hours"),
+            note=plaintext2html(words),
+        )
