@@ -23,4 +23,5 @@ from . import (
     res_config_settings,
     res_currency_rate,
     res_partner,
+    role_guard,
 )
