@@ -43,6 +43,7 @@
     ],
     "assets": {
         "web.assets_backend": ["bonopay_fiscal/static/src/views/**/*"],
+        "web.assets_unit_tests": ["bonopay_fiscal/static/tests/**/*"],
     },
     "post_init_hook": "post_init_hook",
     "application": True,

@@ -8,6 +8,7 @@ from . import (
     test_dgi_alarms,
     test_dgi_status,
     test_forging,
+    test_javascript,
     test_life_of_a_database,
     test_live_signer,
     test_locks,
