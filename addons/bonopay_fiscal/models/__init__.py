@@ -4,6 +4,7 @@ from . import (
     account_move,
     account_move_checks,
     account_move_lock,
+    account_move_mail,
     account_move_payload,
     account_tax,
     account_tax_rounding,

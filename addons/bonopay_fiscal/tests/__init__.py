@@ -15,6 +15,7 @@ from . import (
     test_outbox,
     test_owner_settings,
     test_payload_vectors,
+    test_portal,
     test_posting,
     test_rate_of_the_day,
     test_report_copies,
