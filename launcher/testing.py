@@ -213,6 +213,12 @@ SUITES = (
     Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher),
     Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox),
     Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer, IN_PARALLEL),
-    Suite("addons", lambda: [Path("addons") / module / "tests" for module in MODULES], "odoo", _prepare_odoo),
+    Suite(
+        "addons",
+        lambda: [Path("addons") / module / "tests" for module in MODULES],
+        "odoo",
+        _prepare_odoo,
+        ("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
+    ),
     Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
 )

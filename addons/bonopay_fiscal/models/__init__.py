@@ -8,6 +8,7 @@ from . import (
     account_move_checks,
     account_move_findings,
     account_move_lock,
+    account_move_mail,
     account_move_payload,
     account_move_unattended,
     account_tax,
@@ -34,4 +35,5 @@ from . import (
     res_country_state,
     res_currency_rate,
     res_partner,
+    role_guard,
 )

@@ -233,6 +233,7 @@ class AccountMove(models.Model):
     def action_bonopay_open_seal(self):
         """Open the live seal, or the history when there is none."""
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("bonopay_fiscal.bonopay_seal_action")
         if self.bonopay_seal_id:
             return {**action, "view_mode": "form", "views": [(False, "form")], "res_id": self.bonopay_seal_id.id}

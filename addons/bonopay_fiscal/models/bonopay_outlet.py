@@ -51,8 +51,8 @@ class BonopayOutlet(models.Model):
         precompute=True,
         help="That of its province, unless you choose another. Dates and times on documents are those of the outlet.",
     )
-    latitude = fields.Float("Latitude", digits=(10, 7), tracking=True)
-    longitude = fields.Float("Longitude", digits=(10, 7), tracking=True)
+    latitude = fields.Float(digits=(10, 7), tracking=True)
+    longitude = fields.Float(digits=(10, 7), tracking=True)
     price_mode = fields.Selection(
         [("ht", "Tax excluded (HT)"), ("ttc", "Tax included (TTC)")],
         required=True,
@@ -60,7 +60,13 @@ class BonopayOutlet(models.Model):
         tracking=True,
         help="What unit prices mean on the invoices of this outlet, one mode for a whole invoice (SFE §1.5.3).",
     )
-    journal_ids = fields.One2many("account.journal", "bonopay_outlet_id", "Sales journals")
+    # only they read journals: to a fleet manager the whole outlet would be closed
+    journal_ids = fields.One2many(
+        "account.journal",
+        "bonopay_outlet_id",
+        "Sales journals",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
     nim = fields.Char("DEF NID (NIM)", readonly=True, copy=False, help="Serial number of the outlet's fiscal device.")
     isf = fields.Char("ISF", readonly=True, copy=False, help="Identifier of the homologated invoicing system.")
     dgi_mode = fields.Selection(

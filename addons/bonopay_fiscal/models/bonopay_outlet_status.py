@@ -22,7 +22,7 @@ STATUS_LEVELS = [
 ]
 _RANKS = {level: rank for rank, (level, _words) in enumerate(STATUS_LEVELS)}
 #: Who reads alarms and devices; outlets themselves are read by everybody.
-_READERS = "account.group_account_invoice,account.group_account_readonly"
+_READERS = "account.group_account_invoice,account.group_account_readonly,bonopay_fiscal.group_fiscal_fleet"
 #: Minutes after which a status is read again; a little less than the cron's interval.
 _FRESH_MINUTES = 4
 

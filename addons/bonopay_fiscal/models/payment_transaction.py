@@ -6,8 +6,8 @@ class PaymentTransaction(models.Model):
 
     def _post_process(self):
         # EXTENDS 'payment': nobody reads an error here, and it would undo what was paid
-        unattended = self.invoice_ids._bonopay_unattended().env.context
-        return super(PaymentTransaction, self.with_context(unattended))._post_process()
+        unattended = self.with_env(self.invoice_ids._bonopay_unattended().env)
+        return super(PaymentTransaction, unattended)._post_process()
 
     def _create_payment(self, **extra_create_values):
         # EXTENDS 'account_payment': a payment is reconciled with invoices, and a draft is none. It stays linked, to be

@@ -1,1 +1,1 @@
-from . import account_move_reversal, bonopay_connection_test
+from . import account_move_reversal, bonopay_connection_test, bonopay_settings, res_config_settings

@@ -4,7 +4,8 @@ from ..core import dgi
 
 
 class AccountMoveReversal(models.TransientModel):
-    _inherit = "account.move.reversal"
+    _name = "account.move.reversal"
+    _inherit = ["bonopay.role.guard", "account.move.reversal"]
 
     bonopay_required = fields.Boolean("Sealed on posting", compute="_compute_bonopay_required")
     bonopay_credit_nature = fields.Selection(list(dgi.CREDIT_NATURES.items()), "Nature of the credit note")

@@ -8,6 +8,7 @@ class BonopayConnectionTest(models.TransientModel):
     """The checks that an integrator walks through before going live: each is green, or says what to do."""
 
     _name = "bonopay.connection.test"
+    _inherit = ["bonopay.role.guard"]
     _description = "Connection test"
 
     company_id = fields.Many2one("res.company", required=True, readonly=True)

@@ -1,0 +1,53 @@
+"""The settings of Bono Pay, for an owner who is no administrator of the server."""
+
+from odoo.exceptions import AccessError
+from odoo.tests import Form, tagged
+
+from .common import API_KEY, fiscal_user
+from .roles_case import ROLES, RolesCase
+
+
+@tagged("post_install", "-at_install")
+class TestOwnerSettings(RolesCase):
+    def form(self, role="owner"):
+        return Form(self.env(user=self.users[role], context={})["bonopay.settings"])
+
+    def test_an_owner_connects_their_company(self):
+        self.company.bonopay_configure("https://old.example.com", False)
+        form = self.form()
+        self.assertEqual(form.signer_url, "https://old.example.com")
+        self.assertFalse(form.key_set)
+        form.signer_url, form.new_api_key = self.twin.url, API_KEY
+        settings = form.save()
+        settings.action_test_connection()
+        self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
+        self.assertTrue(self.company.bonopay_key_set)
+        self.assertFalse(settings.new_api_key, "a key is never shown")
+        self.assertEqual(self.post().bonopay_state, "certified")
+
+    def test_saving_without_a_key_keeps_the_key_and_a_new_address_drops_it(self):
+        self.form().save().action_save()
+        self.assertTrue(self.company.bonopay_key_set)
+        form = self.form()
+        form.signer_url = "https://other.example.com"
+        form.save().action_save()
+        self.assertFalse(self.company.bonopay_key_set, "the key belongs to the address that it was entered for")
+
+    def test_an_owner_switches_the_rate_of_the_day(self):
+        form = self.form()
+        self.assertTrue(form.take_rate)
+        form.take_rate = False
+        form.save().action_save()
+        self.assertFalse(self.company.bonopay_take_rate)
+
+    def test_the_settings_of_another_company_are_closed(self):
+        stranger = fiscal_user(self.env, "bp_role_stranger", ROLES["owner"], self._make_bare_company("Autre société"))
+        values = {"company_id": self.company.id, "signer_url": "https://evil.example.com", "new_api_key": "x"}
+        with self.assertRaises(AccessError):
+            self.remote(stranger, "bonopay.settings", "create", values)
+        self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
+
+    def test_defaults_tell_the_signer_to_nobody_else(self):
+        for role in ("cashier", "auditor", "fleet"):
+            with self.assertRaises(AccessError):
+                self.remote(self.users[role], "bonopay.settings", "default_get", ["signer_url"])
