@@ -1,6 +1,8 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.tools import plaintext2html
 
+from .bonopay_seal_alert import ALERT_TYPE
+
 #: Proof that nobody waits for a posting. No remote call can put it into a context.
 _UNATTENDED = object()
 _UNATTENDED_KEY = "bonopay_unattended"
@@ -30,7 +32,8 @@ class AccountMove(models.Model):
         return super(AccountMove, self - faulty)._post(soft)
 
     def _bonopay_call_for_correction(self):
-        """Tell whoever is in charge why this draft could not be issued; once, however often it is tried."""
+        """Tell whoever is in charge why this draft could not be issued; once, however often it is tried. The call ends
+        by itself when the document is sealed."""
         user = self._bonopay_cashier() or self.create_uid
         move = self.with_user(SUPERUSER_ID).with_context(lang=user.lang)
         summary = move.env._("Paid, and not issued as an invoice")
@@ -40,7 +43,7 @@ class AccountMove(models.Model):
         words += [f"• {fault.message}" for fault in move._bonopay_faults()]
         words += [move.env._("Correct it and confirm it: the law gives 48 hours after the sale.")]
         move.activity_schedule(
-            "mail.mail_activity_data_warning",
+            ALERT_TYPE,
             user_id=user.id,
             summary=summary,
             note=plaintext2html("\n".join(words)),

@@ -68,6 +68,14 @@ class TestPaidOnTheWebsite(FiscalCase):
         self.assertEqual(fault.code, "line.price")
         self.assertIn(fault.message, move.activity_ids.note)
 
+    def test_the_call_ends_when_the_corrected_document_is_sealed(self):
+        move = self.draft(self.line(quantity=1, price_unit=0))
+        self._paid(move)
+        self.assertTrue(move.activity_ids)
+        move.invoice_line_ids.price_unit = 45000
+        self.post(move)
+        self.assertEqual((move.bonopay_state, len(move.activity_ids)), ("certified", 0))
+
     def test_trying_again_calls_nobody_twice(self):
         move = self.draft(self.line(quantity=1, price_unit=0))
         self._paid(move)
