@@ -98,6 +98,16 @@ class AccountPayment(models.Model):
     _inherit = ["bonopay.role.guard", "account.payment"]
 
 
+class PaymentTransaction(models.Model):
+    _name = "payment.transaction"
+    _inherit = ["bonopay.role.guard", "payment.transaction"]
+
+
+class ResCountryState(models.Model):
+    _name = "res.country.state"
+    _inherit = ["bonopay.role.guard", "res.country.state"]
+
+
 class AccountJournal(models.Model):
     _name = "account.journal"
     _inherit = ["bonopay.role.guard", "account.journal"]

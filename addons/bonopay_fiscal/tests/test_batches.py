@@ -192,7 +192,7 @@ class TestBatches(BatchCase):
 
     def test_a_credit_note_is_in_no_batch_with_its_original(self):
         original = self.post(self.draft(), send=False)
-        rebate = original._reverse_moves([{"bonopay_credit_nature": "RRR"}])
+        rebate = original._reverse_moves([{"bonopay_credit_nature": "RRR", "bonopay_credit_reason": "Fidélité"}])
         other = self.draft()
         self.post(rebate | other, send=False)
         seals = (original | rebate | other).bonopay_seal_id.sorted("id")

@@ -107,7 +107,8 @@ class TestMail(FiscalCase):
 
     def test_a_credit_note_is_named_so_too(self):
         move = self.post()
-        values = {"journal_id": self.journal.id, "move_ids": move.ids, "bonopay_credit_nature": "RAN"}
+        stated = {"bonopay_credit_nature": "RAN", "reason": "Commande annulée"}
+        values = {"journal_id": self.journal.id, "move_ids": move.ids, **stated}
         wizard = self.env["account.move.reversal"].create(values)
         credit = self.env["account.move"].browse(wizard.refund_moves()["res_id"])
         self.post(credit)

@@ -54,6 +54,14 @@ class TestWhoMay(RolesCase):
         payment = {"payment_type": "inbound", "partner_type": "customer", "partner_id": self.client.id, "amount": 5.0}
         attachment = {"res_model": "account.move", "res_id": self.new.id, "datas": b64encode(b"note").decode()}
         reversal = {"journal_id": self.journal.id, "move_ids": [Command.set(self.certified.ids)]}
+        provider = env["payment.provider"].create({"name": "Web", "company_id": self.company.id})
+        paid = {
+            "provider_id": provider.id,
+            "payment_method_id": env.ref("payment.payment_method_unknown").id,
+            "amount": 5.0,
+            "currency_id": self.company.currency_id.id,
+            "partner_id": self.client.id,
+        }
         line = {"move_id": self.new.id, "name": "Livraison", "quantity": 1, "price_unit": 5.0}
         #: model → (an existing record, values to write, values to create another with)
         self.records = {
@@ -66,6 +74,12 @@ class TestWhoMay(RolesCase):
             "account.move.line": (self.new.invoice_line_ids, {"name": "x"}, line),
             "account.move.reversal": (env["account.move.reversal"].create(reversal), {"reason": "x"}, reversal),
             "account.payment": (env["account.payment"].create(payment), {"memo": "x"}, payment),
+            "payment.transaction": (env["payment.transaction"].create(paid), {"state_message": "x"}, paid),
+            "res.country.state": (
+                env.ref("base.state_us_1"),
+                {"name": "x"},
+                {"country_id": env.ref("base.cd").id, "code": "ZZ", "name": "x"},
+            ),
             "account.tax": (self.tax_b, {"invoice_label": "x"}, {"name": "x", "amount": 1, "type_tax_use": "sale"}),
             "bonopay.alarm": (alarm, {"level": "warning"}, {"outlet_id": outlet.id, "code": "x", "level": "notice"}),
             "bonopay.connection.check": (check, {"passed": True}, {"test_id": test.id, "name": "x"}),
@@ -192,6 +206,7 @@ class TestWhoMay(RolesCase):
             ("account.move", "send"): self.send_invoice,
             ("account.move.reversal", "refund_moves"): self.credit_invoice,
             ("bonopay.seal", "export_data"): self.export_seal,
+            **calls("bonopay.seal", self.certified.bonopay_seal_id, "action_open_move"),
             **calls("bonopay.outlet", outlet, "action_read_status", "action_restart_sending"),
             ("bonopay.outlet", "dgi_banner"): lambda user: self.remote(user, "bonopay.outlet", "dgi_banner"),
             **connection,
@@ -212,7 +227,8 @@ class TestWhoMay(RolesCase):
         move.env["account.move.send"]._generate_and_send_invoices(move, sending_methods=[])
 
     def credit_invoice(self, user):
-        values = {**self.records["account.move.reversal"][2], "bonopay_credit_nature": "RAN"}
+        stated = {"bonopay_credit_nature": "RAN", "reason": "x"}
+        values = {**self.records["account.move.reversal"][2], **stated}
         wizard = self.remote(user, "account.move.reversal", "create", values)
         self.remote(user, "account.move.reversal", "refund_moves", [wizard])
 
