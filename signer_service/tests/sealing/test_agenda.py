@@ -115,7 +115,7 @@ class Country:
         self.agenda = Agenda(self.breakers.may_ask, parallel)
         self._random = random.Random(2026)
         self._backlog: dict[str, Iterator[int]] = {}
-        self._ahead: dict[str, list[int]] = defaultdict(list)
+        self._ahead: dict[str, dict[int, Due]] = defaultdict(dict)
         per_outlet = documents // outlets
         for number in range(outlets):
             name = f"OUT{number:04d}"
@@ -147,10 +147,10 @@ class Country:
         for outlet, backlog in self._backlog.items():
             ahead = self._ahead[outlet]
             while len(ahead) < self.READ and (following := next(backlog, None)) is not None:
-                ahead.append(following)
+                ahead[following] = Due(START, following, outlet)
             left = left or bool(ahead)
             if outlet not in resting:
-                self.agenda.offer(Due(START, number, outlet) for number in ahead)
+                self.agenda.offer(ahead.values())
         return left
 
     def _begin(self, one: Due) -> None:
@@ -167,7 +167,7 @@ class Country:
         if answered:
             self.breakers.answered(one.outlet_id)
             self.certified[one.outlet_id].append(one.id)
-            self._ahead[one.outlet_id].remove(one.id)
+            del self._ahead[one.outlet_id][one.id]
             self.per_minute[int(at // 60)] += 1
         else:
             self.breakers.unanswered(one.outlet_id)
