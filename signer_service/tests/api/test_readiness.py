@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from bonopay_signer.db import instance
 
 from ..support.databases import throw_away_database
+from ..support.plain import ONE_EACH, plain_client
 from ..support.processes import wait_until
 from ..support.sandbox import Sandbox
 from ..support.stand import Stand, document, looks_like_a_secret
@@ -213,9 +213,8 @@ def test_queue_that_is_full(signer: Stand) -> None:
 
 
 def test_many_who_ask_cost_the_token_one_question(signer: Stand) -> None:
-    with ThreadPoolExecutor(16) as threads:
-        url = f"{signer.url}/ready"
-        answers = list(threads.map(lambda _: httpx.get(url, timeout=30).status_code, range(200)))
+    with ThreadPoolExecutor(16) as threads, plain_client(base_url=signer.url, timeout=30, limits=ONE_EACH) as client:
+        answers = list(threads.map(lambda _: client.get("/ready").status_code, range(200)))
     assert set(answers) == {200}
     own = psycopg.connect(signer.database.admin, autocommit=True)
     ((asked,),) = own.execute(

@@ -6,12 +6,13 @@ passing that on. In between a test does what it wants: kill the signer, look at 
 
 import json
 import re
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
+from .plain import plain_client
 
 _STEPS = (
     (re.compile(r"POST .*/api/invoice"), "prepare"),
@@ -42,7 +43,7 @@ class Hold:
 class Relay:
     def __init__(self, target: str) -> None:
         self._target = target
-        self._client = httpx.Client(timeout=30)
+        self._client = plain_client(timeout=30)
         self._holds: dict[tuple[str, str], Hold] = {}
         self._drops: Counter[tuple[str, str]] = Counter()
         self._changes: dict[str, Change] = {}
@@ -88,6 +89,8 @@ class Relay:
 
     def close(self) -> None:
         self.calm()
+        # Wakes the thread that waits for connections; by itself it looks twice a second whether it is to end.
+        self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from .plain import ONE_EACH, plain_client
 from .processes import Process, free_port, python_environment, wait_until
 
 SELLER, OTHER_SELLER = "A1234567B", "B7654321C"
@@ -40,6 +41,7 @@ class Sandbox:
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--database", str(folder / "dgi.sqlite")]
         arguments += ["--accounts", str(folder / "accounts.json"), "--tokens-dir", str(self._tokens)]
         arguments += ["--pending-seconds", str(pending_seconds)]
+        self._http = plain_client(base_url=self.root, timeout=10, limits=ONE_EACH)
         environment = python_environment({"PYTHONPATH": os.environ.get("BONOPAY_TEST_SANDBOX_PYTHONPATH", "")})
         self.process = Process([*_command(), *arguments], environment, folder / "sandbox.log")
         wait_until(self._answers, "the DGI sandbox answers")
@@ -50,18 +52,17 @@ class Sandbox:
     def status(self, nim: str) -> dict:
         """What the e-MCF says of itself, over its own interface."""
         headers = {"Authorization": f"Bearer {self.token(nim)}"}
-        return httpx.get(f"{self.root}/edef/api/invoice", headers=headers, timeout=10).raise_for_status().json()
+        return self._http.get("/edef/api/invoice", headers=headers).raise_for_status().json()
 
     def details(self, nim: str, uid: str) -> dict:
         """What the e-MCF says of a uid."""
         headers = {"Authorization": f"Bearer {self.token(nim)}"}
-        url = f"{self.root}/edef/api/invoice/{uid}"
-        return httpx.get(url, headers=headers, timeout=10).raise_for_status().json()
+        return self._http.get(f"/edef/api/invoice/{uid}", headers=headers).raise_for_status().json()
 
     def faults(self, **changes: Any) -> None:
         """Change what goes wrong at the DGI; ``nim`` limits it to one e-MCF (dgi_sandbox/README.md)."""
         headers = {"Authorization": f"Bearer {self._admin_token.read_text().strip()}"}
-        httpx.post(f"{self.root}/admin/faults", headers=headers, json=changes, timeout=10).raise_for_status()
+        self._http.post("/admin/faults", headers=headers, json=changes).raise_for_status()
 
     def _answers(self) -> bool:
         assert self.process.is_running(), self.process.text()

@@ -22,6 +22,7 @@ from bonopay_signer.tenants.secrets import SecretBox, new_key
 
 from ..fiscal.builders import accepted
 from .databases import Database, throw_away_database
+from .plain import plain_client
 from .processes import Process, free_port, python_environment, run_signer_command, wait_until
 from .relay import Relay
 from .sandbox import ISF, OTHER_SELLER, SELLER, Sandbox
@@ -58,7 +59,7 @@ class Stand:
         with psycopg.connect(database.owner, autocommit=True) as connection:
             for nif in (SELLER, OTHER_SELLER):
                 admin.add_merchant(connection, nif, f"Vendeur {nif}", if_missing=True)
-        self.http = httpx.Client(base_url=self.url, timeout=90)
+        self.http = plain_client(base_url=self.url, timeout=90)
         self.key = self.api_key(SELLER)
 
     def _environment(self, settings: dict[str, Any]) -> dict[str, str]:
