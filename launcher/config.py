@@ -43,6 +43,11 @@ class Home:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def bytecode(self) -> Path:
+        """Where Python keeps what it compiled, for every program that the launcher starts: not beside the sources."""
+        return self.cache / "bytecode"
+
     def venv(self, name: str) -> Path:
         return self.root / "venv" / name
 

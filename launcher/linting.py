@@ -77,7 +77,7 @@ def _passes(check: Check, home: Home, fix: bool) -> bool:
     result = subprocess.run(
         [str(part) for part in command],
         cwd=CHECKOUT,
-        env=environment({"PYTHONDONTWRITEBYTECODE": "1", **_path(home)}),
+        env=environment(_path(home)),
         capture_output=True,
         text=True,
     )

@@ -104,7 +104,7 @@ def _run_suite(suite: Suite, selected: Sequence[Path], options: Sequence[str], i
             *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider", *suite.options, *options),
             *map(str, selected),
         ],
-        env=environment({**variables, "PYTHONDONTWRITEBYTECODE": "1"}),
+        env=environment(variables),
         cwd=CHECKOUT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

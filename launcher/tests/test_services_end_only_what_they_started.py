@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.config import Home
 from launcher.console import LauncherError
 from launcher.instance import free_ports
 from launcher.services import Service
@@ -69,7 +70,15 @@ def test_a_port_that_somebody_else_uses_is_named(service: Service, tmp_path: Pat
 
 def test_the_environment_of_another_python_does_not_leak_in(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     service.start()
     environment = Path(f"/proc/{service.pid()}/environ").read_bytes()
     assert b"PYTHONHOME" not in environment
+    assert b"PYTHONDONTWRITEBYTECODE" not in environment
     assert os.fsencode(os.environ["PATH"]) in environment
+
+
+def test_bytecode_is_kept_in_the_launchers_folder_and_not_beside_the_sources(service: Service) -> None:
+    service.start()
+    environment = Path(f"/proc/{service.pid()}/environ").read_bytes()
+    assert b"PYTHONPYCACHEPREFIX=" + os.fsencode(Home().bytecode) + b"\0" in environment

@@ -30,7 +30,7 @@ def wait_until(condition: Callable[[], object], what: str, timeout: float = PATI
 def python_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without settings of a signer, and with this checkout's package."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BONOPAY_SIGNER_")}
-    return {**inherited, "PYTHONPATH": str(SERVICE_FOLDER), "PYTHONDONTWRITEBYTECODE": "1", **extra}
+    return {**inherited, "PYTHONPATH": str(SERVICE_FOLDER), **extra}
 
 
 class Process:
