@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 HEARTBEAT = 10  # seconds between signs of life where the output is not a terminal
@@ -21,8 +21,53 @@ class LauncherError(Exception):
         self.way_out = way_out
 
 
-def say(text: str = "") -> None:
-    print(text, flush=True)
+class HeldBack:
+    """Takes the words of what runs beside something else, so that the two do not mix on the terminal.
+
+    ``let_go`` prints what was said so far; from then on words pass at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: list[str] | None = []
+
+    def write(self, text: str) -> None:
+        with self._lock:
+            if self._said is None:
+                _print(text)
+            else:
+                self._said.append(text)
+
+    def let_go(self) -> None:
+        with self._lock:
+            _print("".join(self._said or ()))
+            self._said = None
+
+
+_thread = threading.local()
+
+
+@contextmanager
+def held_back(words: HeldBack) -> Iterator[None]:
+    """What this thread says in the block goes to `words`."""
+    _thread.words = words
+    try:
+        yield
+    finally:
+        del _thread.words
+
+
+def say(text: str = "", end: str = "\n") -> None:
+    _writer()(text + end)
+
+
+def _writer() -> Callable[[str], None]:
+    words = getattr(_thread, "words", None)
+    return words.write if words else _print
+
+
+def _print(text: str) -> None:
+    print(text, end="", flush=True)
 
 
 @contextmanager
@@ -30,30 +75,27 @@ def step(text: str) -> Iterator[None]:
     """Show `text` while the block runs, and how long it took."""
     done = threading.Event()
     started = time.monotonic()
-    reporter = threading.Thread(target=_report, args=(text, started, done), daemon=True)
+    write = _writer()
+    on_terminal = write is _print and sys.stdout.isatty()
+    reporter = threading.Thread(target=_report, args=(text, started, done, on_terminal, write), daemon=True)
     reporter.start()
     try:
         yield
     except BaseException:
-        _finish(text, started, done, reporter, mark="✗")
+        mark = "✗"
         raise
-    _finish(text, started, done, reporter, mark="✓")
+    else:
+        mark = "✓"
+    finally:
+        done.set()
+        reporter.join()
+        clear = "\r\033[K" if on_terminal else ""
+        write(f"{clear}  {mark} {text} ({time.monotonic() - started:.1f} s)\n")
 
 
-def _report(text: str, started: float, done: threading.Event) -> None:
-    interactive = sys.stdout.isatty()
-    if not interactive:
-        say(f"  … {text}")
-    while not done.wait(0.5 if interactive else HEARTBEAT):
+def _report(text: str, started: float, done: threading.Event, on_terminal: bool, write: Callable[[str], None]) -> None:
+    if not on_terminal:
+        write(f"  … {text}\n")
+    while not done.wait(0.5 if on_terminal else HEARTBEAT):
         elapsed = time.monotonic() - started
-        if interactive:
-            print(f"\r  … {text} ({elapsed:.0f} s)", end="", flush=True)
-        else:
-            say(f"  … {text} ({elapsed:.0f} s)")
-
-
-def _finish(text: str, started: float, done: threading.Event, reporter: threading.Thread, mark: str) -> None:
-    done.set()
-    reporter.join()
-    clear = "\r\033[K" if sys.stdout.isatty() else ""
-    print(f"{clear}  {mark} {text} ({time.monotonic() - started:.1f} s)", flush=True)
+        write(f"\r  … {text} ({elapsed:.0f} s)" if on_terminal else f"  … {text} ({elapsed:.0f} s)\n")

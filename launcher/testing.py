@@ -6,13 +6,17 @@ the suites that PATH lies in; other arguments go to pytest.
 
 import json
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.config import ADDONS, CHECKOUT, Home
-from launcher.console import LauncherError, say, step
+from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import DEMO_MERCHANT, Instance, throwaway_instance
 from launcher.linting import lint
 from launcher.odoo import restore_base
@@ -31,7 +35,7 @@ class Suite:
     """One pytest run.
 
     `roots` are the paths (relative to the checkout) whose tests belong to it; `prepare` brings up what it needs and
-    gives the environment variables for its tests.
+    gives the environment variables for its tests. `beside` names the suite that it may run at the same time as.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Suite:
     python: str
     prepare: Callable[[Instance], Mapping[str, str]]
     options: Sequence[str] = ()
+    beside: str = ""
 
     def selected(self, paths: Sequence[Path]) -> list[Path]:
         """The tests to run: all of the suite, or those of `paths` that lie in it."""
@@ -71,7 +76,7 @@ def run_tests(home: Home, arguments: Sequence[str]) -> int:
         lint(home)
     instance = throwaway_instance(home)
     try:
-        outcomes = [_run_suite(suite, selected, options, instance) for suite, selected in chosen]
+        outcomes = _run_all([SuiteRun(suite, selected, options, instance) for suite, selected in chosen], instance)
     finally:
         with step("Removing what the tests made"):
             instance.remove()
@@ -95,28 +100,107 @@ class Outcome:
     skipped: int
 
 
-def _run_suite(suite: Suite, selected: Sequence[Path], options: Sequence[str], instance: Instance) -> Outcome:
-    say(f"\n━━ {suite.name} " + "━" * (60 - len(suite.name)))
-    variables = suite.prepare(instance)
-    process = subprocess.Popen(
-        [
-            *(str(instance.home.python(suite.python)), "-m", "pytest"),
-            *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider", *suite.options, *options),
-            *map(str, selected),
-        ],
-        env=environment(variables),
-        cwd=CHECKOUT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    last = ""
-    for line in process.stdout or ():
-        print(line, end="", flush=True)
-        if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line):
-            last = line
-    return Outcome(suite.name, process.wait(), *(_count(last, word) for word in ("passed", "failed|error", "skipped")))
+class SuiteRun:
+    """One suite's pytest on `instance`: call it to run it; another thread may `end` it.
+
+    `patience`: the seconds that pytest has to end by itself after the terminal's Ctrl-C, which reaches it too.
+    """
+
+    patience: float = 10
+
+    def __init__(self, suite: Suite, selected: Sequence[Path], options: Sequence[str], instance: Instance):
+        self.suite = suite
+        self._selected = selected
+        self._options = options
+        self._instance = instance
+        self._lock = threading.Lock()  # starting and ending exclude each other
+        self._is_ended = False
+        self._process: subprocess.Popen | None = None
+
+    def __call__(self) -> Outcome:
+        say(f"\n━━ {self.suite.name} " + "━" * (60 - len(self.suite.name)))
+        variables = self.suite.prepare(self._instance)
+        with self._lock:
+            if self._is_ended:
+                raise KeyboardInterrupt
+            process = self._process = self._start(variables)
+        last = ""
+        try:
+            for line in process.stdout or ():
+                say(line, end="")
+                if re.search(r"\d+ (passed|failed|error|skipped|deselected)", line):
+                    last = line
+        except BaseException:
+            self.end()
+            raise
+        counts = [_count(last, words) for words in ("passed", "failed|error", "skipped")]
+        return Outcome(self.suite.name, process.wait(), *counts)
+
+    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen:
+        return subprocess.Popen(
+            [
+                *(str(self._instance.home.python(self.suite.python)), "-m", "pytest"),
+                *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider", *self.suite.options, *self._options),
+                *map(str, self._selected),
+            ],
+            env=environment(variables),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def end(self) -> None:
+        """End pytest, which takes down what its tests started: a second Ctrl-C would interrupt it in that."""
+        with self._lock:
+            self._is_ended = True
+        if self._process is None:
+            return
+        for number, patience in ((None, self.patience), (signal.SIGINT, 20), (signal.SIGKILL, 5)):
+            if number:
+                self._process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+                return
+
+
+def _run_all(runs: Sequence[SuiteRun], instance: Instance) -> list[Outcome]:
+    """One after the other; a suite that can runs beside its neighbour, if that was chosen too."""
+    names = {run.suite.name for run in runs}
+    outcomes: list[Outcome] = []
+    for run in runs:
+        if run.suite.beside in names:
+            continue  # ran beside that one
+        neighbour = next((other for other in runs if other.suite.beside == run.suite.name), None)
+        if neighbour:
+            _start_cluster(instance)  # both need it; one makes it
+            outcomes += run_beside(run, neighbour)
+        else:
+            outcomes.append(run())
+    return outcomes
+
+
+def run_beside(first: SuiteRun, second: SuiteRun) -> list[Outcome]:
+    """Run two suites at once. What the second says is shown when the first is over. When one cannot be run, or is
+    interrupted, both are ended."""
+    words = HeldBack()
+
+    def run_second() -> Outcome:
+        with held_back(words):
+            return second()
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(run_second)
+        try:
+            say(f"\n{second.suite.name} runs at the same time; what it says comes after {first.suite.name}.")
+            outcome = first()
+            words.let_go()
+            return [outcome, running.result()]
+        except BaseException:
+            second.end()
+            words.let_go()
+            raise
 
 
 def _count(line: str, words: str) -> int:
@@ -218,7 +302,8 @@ SUITES = (
         lambda: [Path("addons") / module / "tests" for module in MODULES],
         "odoo",
         _prepare_odoo,
-        ("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
+        options=("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
+        beside="signer_service",  # whose tests leave half of two processors idle
     ),
     Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
 )

@@ -1,0 +1,139 @@
+"""Two suites at once: their words do not mix, either one's failure counts, and an interruption ends both."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from launcher.config import Home
+from launcher.console import HeldBack, LauncherError, held_back, say, step
+from launcher.instance import Instance, throwaway_instance
+from launcher.testing import SUITES, Suite, SuiteRun, _run_all, _summary, run_beside
+
+MakeRun = Callable[..., SuiteRun]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    """With this Python as the one of all suites."""
+    home = Home(tmp_path / "home")
+    home.venv("tests").parent.mkdir(parents=True)
+    home.venv("tests").symlink_to(Path(sys.prefix))
+    return throwaway_instance(home)
+
+
+@pytest.fixture
+def new_run(instance: Instance, tmp_path: Path) -> MakeRun:
+    def make(name: str, test: str, beside: str = "", prepare=lambda _instance: {}) -> SuiteRun:
+        file = tmp_path / f"test_{name}.py"
+        file.write_text(f"import time\nfrom pathlib import Path\n\n\ndef test_{name}():\n    {test}\n")
+        return SuiteRun(Suite(name, lambda: [file], "tests", prepare, beside=beside), [file], ["-q", "-s"], instance)
+
+    return make
+
+
+def _meeting(tmp_path: Path, mine: str, other: str) -> str:
+    """A test that passes only while the other one runs."""
+    return (
+        f"Path({str(tmp_path / mine)!r}).touch(); ends = time.monotonic() + 30\n"
+        f"    while not Path({str(tmp_path / other)!r}).exists():\n"
+        "        assert time.monotonic() < ends; time.sleep(0.02)"
+    )
+
+
+def test_both_run_at_once_and_the_second_is_shown_after_the_first(
+    new_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = "\n    for _ in range(5): print('words of {}', flush=True); time.sleep(0.02)"
+    first = new_run("first", _meeting(tmp_path, "a", "b") + talk.format("the first"))
+    second = new_run("second", _meeting(tmp_path, "b", "a") + talk.format("the second"))
+    outcomes = run_beside(first, second)
+    assert [(one.suite, one.exit_code, one.passed) for one in outcomes] == [("first", 0, 1), ("second", 0, 1)]
+    shown = capsys.readouterr().out
+    assert shown.count("words of the first") == shown.count("words of the second") == 5
+    assert shown.rindex("words of the first") < shown.index("━━ second") < shown.index("words of the second")
+
+
+@pytest.mark.parametrize("fails", ["first", "second"])
+def test_either_failure_fails_the_run(new_run: MakeRun, fails: str) -> None:
+    runs = [new_run(name, f"assert {name != fails}") for name in ("first", "second")]
+    outcomes = run_beside(*runs)
+    assert {one.suite: one.exit_code for one in outcomes if one.exit_code} == {fails: 1}
+    assert _summary(outcomes) == 1
+
+
+def test_an_interruption_ends_the_second_too(
+    new_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = tmp_path / "begun"
+    second = new_run("second", f"Path({str(begun)!r}).touch(); time.sleep(60)")
+
+    def interrupted(_instance: Instance) -> dict[str, str]:
+        while not begun.exists():
+            time.sleep(0.02)
+        monkeypatch.setattr(second, "patience", 0.1)
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(new_run("first", "pass", prepare=interrupted), second)
+    assert time.monotonic() - started < 30
+    assert second._process is not None and second._process.returncode == 2, "pytest was interrupted, not killed"
+    assert "━━ second" in capsys.readouterr().out, "what it had to say is shown"
+
+
+def test_an_interruption_while_the_second_is_prepared_starts_nothing(new_run: MakeRun) -> None:
+    is_interrupted = threading.Event()
+
+    def interrupted(_instance: Instance) -> dict[str, str]:
+        is_interrupted.set()
+        raise KeyboardInterrupt
+
+    def slow(_instance: Instance) -> dict[str, str]:
+        is_interrupted.wait(30)
+        time.sleep(0.2)
+        return {}
+
+    second = new_run("second", "pass", prepare=slow)
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(new_run("first", "pass", prepare=interrupted), second)
+    assert second._process is None
+
+
+def test_a_second_that_cannot_be_prepared_fails_the_run_after_the_first(
+    new_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def impossible(_instance: Instance) -> dict[str, str]:
+        with step("Preparing"):
+            raise LauncherError("No Odoo.")
+
+    with pytest.raises(LauncherError, match=r"No Odoo\."):
+        run_beside(new_run("first", "pass"), new_run("second", "pass", prepare=impossible))
+    shown = capsys.readouterr().out
+    assert shown.index("1 passed") < shown.index("✗ Preparing")
+
+
+def test_without_its_neighbour_a_suite_runs_alone(new_run: MakeRun, instance: Instance) -> None:
+    outcomes = _run_all([new_run("second", "pass", beside="first")], instance)
+    assert [(one.suite, one.passed) for one in outcomes] == [("second", 1)]
+
+
+def test_a_neighbour_is_a_suite_and_comes_before() -> None:
+    names = [suite.name for suite in SUITES]
+    assert [suite.name for suite in SUITES if suite.beside] == ["addons"]
+    for place, suite in enumerate(SUITES):
+        assert not suite.beside or suite.beside in names[:place]
+
+
+def test_held_back_words_come_when_let_go_and_at_once_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
+    words = HeldBack()
+    with held_back(words):
+        say("early")
+        assert capsys.readouterr().out == ""
+        words.let_go()
+        say("late")
+    say("outside")
+    assert capsys.readouterr().out == "early\nlate\noutside\n"
