@@ -74,7 +74,11 @@ class TestWhoMay(RolesCase):
             "account.move.line": (self.new.invoice_line_ids, {"name": "x"}, line),
             "account.move.reversal": (env["account.move.reversal"].create(reversal), {"reason": "x"}, reversal),
             "account.payment": (env["account.payment"].create(payment), {"memo": "x"}, payment),
-            "payment.transaction": (env["payment.transaction"].create(paid), {"state_message": "x"}, paid),
+            "payment.transaction": (
+                env["payment.transaction"].create({**paid, "reference": "WEB-1"}),
+                {"state_message": "x"},
+                {**paid, "reference": "WEB-2"},
+            ),
             "res.country.state": (
                 env.ref("base.state_us_1"),
                 {"name": "x"},
@@ -204,7 +208,8 @@ class TestWhoMay(RolesCase):
             **calls("account.move", self.refused, "action_bonopay_correct", "button_draft"),
             ("account.move", "print"): self.print_invoice,
             ("account.move", "send"): self.send_invoice,
-            ("account.move.reversal", "refund_moves"): self.credit_invoice,
+            ("account.move.reversal", "refund_moves"): self.credit_invoice("refund_moves"),
+            ("account.move.reversal", "reverse_moves"): self.credit_invoice("reverse_moves"),
             ("bonopay.seal", "export_data"): self.export_seal,
             **calls("bonopay.seal", self.certified.bonopay_seal_id, "action_open_move"),
             **calls("bonopay.outlet", outlet, "action_read_status", "action_restart_sending"),
@@ -226,11 +231,15 @@ class TestWhoMay(RolesCase):
         move = self.certified.with_user(user)
         move.env["account.move.send"]._generate_and_send_invoices(move, sending_methods=[])
 
-    def credit_invoice(self, user):
+    def credit_invoice(self, method):
         stated = {"bonopay_credit_nature": "RAN", "reason": "x"}
         values = {**self.records["account.move.reversal"][2], **stated}
-        wizard = self.remote(user, "account.move.reversal", "create", values)
-        self.remote(user, "account.move.reversal", "refund_moves", [wizard])
+
+        def call(user):
+            wizard = self.remote(user, "account.move.reversal", "create", values)
+            self.remote(user, "account.move.reversal", method, [wizard])
+
+        return call
 
     def export_seal(self, user):
         seals = self.certified.bonopay_seal_id
