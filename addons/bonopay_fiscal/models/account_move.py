@@ -15,6 +15,7 @@ MIRRORED = {
     "bonopay_message": "last_error_message",
     "bonopay_next_attempt_at": "next_attempt_at",
     "bonopay_comparison": "comparison_table",
+    "bonopay_is_test": "test_mode",
     "bonopay_deadline_at": "deadline_at",
 }
 READ_ONLY_FIELDS = frozenset(MIRRORED) | {"bonopay_seal_id", "bonopay_seal_ids", "bonopay_locked", "bonopay_required"}
@@ -57,6 +58,7 @@ class AccountMove(models.Model):
     bonopay_deadline_at = fields.Datetime(
         "To be normalised by", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
     )
+    bonopay_is_test = fields.Boolean("Test document", compute="_compute_bonopay_seal", compute_sudo=True)
     bonopay_locked = fields.Boolean("Handed to the signer", compute="_compute_bonopay_seal", compute_sudo=True)
     bonopay_required = fields.Boolean(
         "Sealed on posting",

@@ -68,6 +68,13 @@ class AccountMove(models.Model):
     def _bonopay_closed_to_fleet(self):
         return self.filtered(lambda move: move.sudo().is_sale_document(include_receipts=True))
 
+    def write(self, vals):
+        # EXTENDS 'account': what was no sales document when it was checked may have become one
+        res = super().write(vals)
+        if "move_type" in vals:
+            self._bonopay_demand_role()
+        return res
+
     def _post(self, soft=True):
         # EXTENDS 'account'
         self._bonopay_demand_role()

@@ -31,9 +31,11 @@ class AccountMove(models.Model):
         Without a `Copy` under the context key `bonopay_copy` this is a preview. A remote call can put a number there,
         never a `Copy`: only the printing code makes an original.
 
+        :raises AccessError: the caller may not read the invoice
         :raises UserError: when the payload was changed after it was frozen
         """
         self.ensure_one()
+        self.check_access("read")
         seal = self.sudo().bonopay_seal_id
         if not seal:
             return draft_slip(self.sudo()._bonopay_draft_facts(), self.sudo()._bonopay_draft_issuer())
@@ -94,7 +96,7 @@ class AccountMove(models.Model):
     def _bonopay_draft_client(self):
         party = self.commercial_partner_id
         return {
-            "type": self.partner_id._bonopay_client_type() if party else "PP",
+            "type": self.bonopay_client_type or (None if party else "PP"),
             "name": party.name or None,
             "nif": party.vat or None,
             "exemption_reference": None,
@@ -136,6 +138,7 @@ class AccountMove(models.Model):
 
     def _bonopay_file_name(self, extension):
         """Name of the file that these are printed into; `None` when none of them is ours to print."""
+        self.check_access("read")
         if not any(move._bonopay_has_own_paper() for move in self):
             return None
         return self._get_invoice_report_filename(extension) if len(self) == 1 else f"Documents de vente.{extension}"

@@ -72,7 +72,7 @@ def _title(draft: DraftFacts) -> dict[str, Any]:
     return {
         "heading": labels.PROVISIONAL_HEADING,
         "subheading": labels.OPERATIONS[draft.operation],
-        "facts": (("Brouillon", draft.reference), *date),
+        "facts": (("Document" if draft.is_cancelled else "Brouillon", draft.reference), *date),
         "marks": (*([labels.TEST_MARK] if draft.test_mode else ()), labels.NOT_FISCAL_MARK),
     }
 

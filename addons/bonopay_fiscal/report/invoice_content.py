@@ -30,7 +30,7 @@ def seller(payload: dict[str, Any], issuer: Issuer) -> tuple[tuple[str | None, s
 def client(client: dict[str, Any]) -> tuple[tuple[str | None, str], ...]:
     return _present(
         (None, client["name"] or "Client de passage"),
-        (None, f"[{client['type']}] {labels.CLIENT_TYPES[client['type']]}"),
+        (None, client["type"] and f"[{client['type']}] {labels.CLIENT_TYPES[client['type']]}"),
         ("NIF", client["nif"]),
         ("Réf. Exo.", client["exemption_reference"]),
         ("Adresse", client["address"]),

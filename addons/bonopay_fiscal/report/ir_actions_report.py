@@ -96,8 +96,10 @@ class IrActionsReport(models.Model):
         """The invoices among the records that are ours to print: those with a seal, and those that will have one."""
         if not res_ids or not self._get_report(report_ref)._bonopay_shows_invoice():
             return self.env["account.move"]
-        ids = [res_ids] if isinstance(res_ids, int) else res_ids
-        return self.env["account.move"].browse(ids).filtered(lambda move: move._bonopay_has_own_paper())
+        moves = self.env["account.move"].browse([res_ids] if isinstance(res_ids, int) else res_ids)
+        # the routes of reports check nothing, and what follows reads with sudo()
+        moves.check_access("read")
+        return moves.filtered(lambda move: move._bonopay_has_own_paper())
 
     def _bonopay_for_print(self, move, report_ref):
         """This report, knowing which copy of the invoice it is about to print; the copy is counted first, so that

@@ -11,6 +11,7 @@ class TestPortal(FiscalCase, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.outlet.test_mode = False
         cls.customer = new_test_user(
             cls.env, "bp_portal_customer", "base.group_portal", company_id=cls.company.id, email="client@example.com"
         )
@@ -59,6 +60,20 @@ class TestPortal(FiscalCase, HttpCase):
         self.assertIn('data-bonopay-state="provisional"', page)
         self.assertNotIn('data-bonopay-state="certified"', page)
         self.assertIn("BON PROVISOIRE", self.get(move, report_type="html").text)
+
+    def test_a_test_document_is_no_invoice(self):
+        self.outlet.test_mode = True
+        page = self.get(self.sell()).text
+        self.assertIn('data-bonopay-state="test"', page)
+        self.assertNotIn('data-bonopay-state="certified"', page)
+
+    def test_an_invoice_from_before_the_outlet_is_not_called_provisional(self):
+        self.outlet.active = False
+        move = self.draft(partner_id=self.customer.partner_id.id)
+        move.action_post()
+        self.outlet.active = True
+        self.assertTrue(move.bonopay_required)
+        self.assertNotIn("data-bonopay-state", self.get(move).text)
 
     def test_a_rejected_document_is_no_invoice(self):
         move = self.sell()

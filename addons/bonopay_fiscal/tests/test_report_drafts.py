@@ -169,6 +169,15 @@ class TestReportDrafts(OwnReportCase):
         move.button_cancel()
         self.assert_slip(common.pdf_text(self.print_pdf(move)))
 
+    def test_sfe_1_11_a_draft_for_a_company_without_type_prints_and_names_none(self):
+        self.partner.is_company = True
+        draft = make_draft(self)
+        self.assertFalse(draft.bonopay_client_type)
+        text = common.pdf_text(self.print_pdf(draft))
+        self.assertIn("Client SARL", text)
+        draft.bonopay_client_type = "PC"
+        self.assertIn("[PC]", common.pdf_text(self.print_pdf(draft)))
+
     def test_a_draft_without_outlet_or_client_still_prints(self):
         move = self.draft(partner_id=False, invoice_line_ids=[])
         move.journal_id.bonopay_outlet_id = False

@@ -142,6 +142,10 @@ class TestRolesThatTakeRightsAway(RolesCase):
         bill = self.env["account.move"].browse(
             self.remote(self.users["fleet_accountant"], "account.move", "create", values)
         )
+        disguised = {"move_type": "out_invoice", "journal_id": self.journal.id, "auto_post": "at_date"}
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            self.remote(self.users["fleet_accountant"], "account.move", "write", bill.ids, disguised)
+        bill.invalidate_recordset()
         self.remote(self.users["fleet_accountant"], "account.move", "action_post", bill.ids)
         self.assertEqual(bill.state, "posted")
 
