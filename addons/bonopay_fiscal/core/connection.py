@@ -9,6 +9,7 @@ from functools import partial
 from urllib.parse import quote
 
 import requests
+import urllib3
 
 #: Seconds to connect and to wait for an answer.
 DEFAULT_TIMEOUTS = (3.0, 15.0)
@@ -174,13 +175,19 @@ class SignerConnection:
             raise SignerUnreachable("signer_unreachable") from error
         except requests.Timeout as error:
             raise SignerUnreachable("signer_timeout") from error
-        except requests.ConnectionError as error:
-            raise SignerUnreachable("signer_unreachable") from error
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            raise SignerUnreachable("signer_unreachable" if _was_never_sent(error) else "signer_timeout") from error
         except (requests.RequestException, ValueError) as error:
             raise SignerUnreachable("signer_address") from error
         if response.status_code not in (200, 201, 202):
             raise _problem(response)
         return _reply(body, response.status_code, most)
+
+
+def _was_never_sent(error: requests.RequestException) -> bool:
+    """Whether no connection was made at all; one that broke later may have carried the whole request."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError))
 
 
 def _within(seconds: float, call: Callable[[], Reply]) -> Reply:

@@ -50,9 +50,10 @@ class Stock:
             for item in credit_note["items"]:
                 self._take(item)
 
-    def left(self, item: dict) -> Decimal:
-        """The quantity that may still be credited on such a line."""
-        return self._lots.get(_key(item), [Decimal(0)])[0]
+    def left(self, item: dict) -> Decimal | None:
+        """The quantity that may still be credited on such a line; ``None`` when the sale has none like it."""
+        lot = self._lots.get(_key(item))
+        return lot and lot[0]
 
     def credit(self, item: dict) -> Iterator[Difference]:
         """Take a line, and tell what keeps it from being credited."""

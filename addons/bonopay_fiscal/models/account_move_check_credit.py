@@ -170,7 +170,10 @@ class AccountMove(models.Model):
         stock, nothing = credit.Stock(sale, earlier), self.env["account.move.line"]
         for line in self._bonopay_lines():
             item = payload.item(self._bonopay_line(line))
-            left = min(stock.left(item), exact(line.quantity))
+            left = stock.left(item)
+            if left is None:
+                continue  # the product was changed since: what differs is told before posting
+            left = min(left, exact(line.quantity))
             list(stock.credit({**item, "quantity": str(left)}))
             if left <= 0:
                 nothing |= line

@@ -50,17 +50,22 @@ class AccountMove(models.Model):
         return next((user for user in known if user and self._bonopay_is_operator(user)), self.env["res.users"])
 
     def _bonopay_is_operator(self, user):
-        """Whether a user is a person of the merchant's: neither the server nor a customer."""
-        return user.id != SUPERUSER_ID and user.sudo()._is_internal()
+        """Whether a user is a person of the merchant's: neither the server nor a customer, nor another company's."""
+        user = user.sudo()
+        return user.id != SUPERUSER_ID and user._is_internal() and self.company_id in user.company_ids
 
     def _bonopay_nif(self, vat):
         """A NIF without the spaces and hyphens that people type."""
         return _NOT_IN_A_NIF.sub("", (vat or "").upper())
 
     def _bonopay_price_mode(self):
-        """``ht`` or ``ttc``: what the taxed prices are; the outlet's custom when nothing is taxed."""
+        """``ht`` or ``ttc``: what the taxed prices are; when nothing is taxed, the mode of the sale that a credit note
+        corrects, else the outlet's custom."""
         modes = self._bonopay_price_modes()
-        return modes.pop() if len(modes) == 1 else self.journal_id.bonopay_outlet_id.price_mode
+        if len(modes) == 1:
+            return modes.pop()
+        sale = self._bonopay_credited_sale()
+        return sale["price_mode"] if sale else self.journal_id.bonopay_outlet_id.price_mode
 
     def _bonopay_price_modes(self):
         taxes = self._bonopay_lines().tax_ids.flatten_taxes_hierarchy()

@@ -1,4 +1,5 @@
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from psycopg2.errors import SerializationFailure
@@ -15,9 +16,9 @@ _logger = logging.getLogger(__name__)
 #: down until it stands alone.
 BATCH_SIZES = (BATCH_ITEMS, 25, 5, 1)
 #: Answers that a single document may be the cause of.
-SUSPICIOUS = frozenset({"signer_timeout", "answer_malformed", "internal_error"})
-#: Refusals of a batch as a whole, by a signer or a version that wants its documents one by one.
-_ONE_BY_ONE = frozenset({400, 404, 405, 413})
+SUSPICIOUS = frozenset({"signer_timeout", "answer_malformed", "internal_error", "http_502", "http_504"})
+#: Refusals of a batch as a whole, by a gateway, a signer or a version that wants its documents one by one.
+_ONE_BY_ONE = frozenset({400, 404, 405, 409, 413, 422})
 #: Documents of a company in one run, so that what is loaded stays small.
 RUN_LIMIT = 2000
 #: What a company may cost a run before it is left alone until the next one: a timeout may be one document's fault,
@@ -62,12 +63,22 @@ class BonopaySeal(models.Model):
         domain = [*self._due_domain(), ("company_id", "=", company.id)]
         patience = _PATIENCE
         for batch in self.sudo().search(domain, order="next_attempt_at, id", limit=RUN_LIMIT)._batches():
-            patience -= batch._send_together()
-            if not self.env["ir.cron"]._commit_progress(len(batch)):
-                return patience > 0, False
-            if patience <= 0:
-                return False, True
+            cost = batch._send_together()
+            patience -= cost
+            in_time = bool(self.env["ir.cron"]._commit_progress(len(batch)))
+            if patience <= 0 or (cost and not in_time):
+                self._give_others_a_turn(domain)
+                return False, in_time
+            if not in_time:
+                return True, False
         return True, True
+
+    @api.model
+    def _give_others_a_turn(self, domain):
+        """What else a silent company has is due a minute later: it waits longest, and would be the first for ever."""
+        with suppress(SerializationFailure), self.env.cr.savepoint():
+            rest = self.sudo().search(domain, limit=RUN_LIMIT).try_lock_for_update(allow_referencing=True)
+            rest._as_writer().write({"next_attempt_at": fields.Datetime.now() + timedelta(minutes=1)})
 
     # ------------------------------------------------------------------------------------------------------------
     # Which documents go together
@@ -125,12 +136,21 @@ class BonopaySeal(models.Model):
             outcomes = leased._ask_together()
         except SignerError as error:
             if error.status in _ONE_BY_ONE:
-                return sum(seal._send_together() for seal in leased)
+                return leased._send_singly()
             leased._take_outcomes([error] * len(leased))
             return _TIMEOUT_COST if error.code == "signer_timeout" else _PATIENCE
         leased._take_outcomes(outcomes)
         limited = any(isinstance(outcome, SignerError) and outcome.code == "rate_limited" for outcome in outcomes)
         return _PATIENCE if limited else 0
+
+    def _send_singly(self):
+        """As :meth:`_send_together`, each answer kept before the next is asked for; until the company is silent."""
+        cost = 0
+        for seal in self:
+            cost += seal._send_together()
+            if not self.env["ir.cron"]._commit_progress() or cost >= _PATIENCE:
+                break
+        return cost
 
     def _lease(self):
         """Those that nobody is sending, put aside for as long as a request may take.

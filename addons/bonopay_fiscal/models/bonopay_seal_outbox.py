@@ -173,10 +173,18 @@ class BonopaySeal(models.Model):
             }
         )
         if newly_sealed or values["state"] == "certified":
-            self._close_alerts()
+            self._surely(self._close_alerts)
         if values["state"] == "rejected" or attempts == retry.LATE_ATTEMPTS:
-            self._alert()
+            self._surely(self._alert)
         return True
+
+    def _surely(self, act):
+        """What follows from an answer, such as telling somebody, may not cost the answer."""
+        try:
+            with self.env.cr.savepoint():
+                act()
+        except Exception:
+            _logger.exception("seal %s: %s", self.document_id, act.__name__)
 
     @api.model
     def _answer_values(self, body):
@@ -226,7 +234,7 @@ class BonopaySeal(models.Model):
         )
         _logger.info("seal %s: attempt %s, %s, now %s", self.document_id, attempts, error, state)
         if state in ("invalid", "dead") or (state in OPEN_STATES and attempts == retry.LATE_ATTEMPTS):
-            self._alert()
+            self._surely(self._alert)
 
     def _state_after(self, error, attempts):
         if self.fiscal_number:

@@ -6,5 +6,8 @@ class BonopaySeal(models.Model):
 
     def _take_answer(self, reply):
         # what was to be sent and waited for the DGI is sent now
-        with self.move_id._send_only_when_ready():
-            return super()._take_answer(reply)
+        waited = not self.move_id._is_ready_to_be_sent()
+        res = super()._take_answer(reply)
+        if waited and self.move_id._is_ready_to_be_sent():
+            self._surely(self.move_id._action_invoice_ready_to_be_sent)
+        return res

@@ -18,7 +18,6 @@ class PaymentTransaction(models.Model):
             return super()._create_payment(**extra_create_values)
         linked = self.invoice_ids
         self.invoice_ids -= drafts
-        try:
-            return super()._create_payment(**extra_create_values)
-        finally:
-            self.invoice_ids = linked
+        payment = super()._create_payment(**extra_create_values)
+        self.invoice_ids = linked
+        return payment

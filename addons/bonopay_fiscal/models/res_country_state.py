@@ -12,12 +12,13 @@ class ResCountryState(models.Model):
     def _bonopay_create_provinces(self):
         """The provinces that the database lacks: those that somebody made by hand keep their names."""
         country = self.env.ref("base.cd")
-        known = set(self.search([("country_id", "=", country.id)]).mapped("code"))
+        known = self.search([("country_id", "=", country.id)])
+        codes, names = {state.code.upper() for state in known}, {_plain(state.name) for state in known}
         return self.create(
             [
                 {"country_id": country.id, "code": code, "name": name}
                 for code, (name, _zone) in PROVINCES.items()
-                if code not in known
+                if code not in codes and _plain(name) not in names
             ]
         )
 

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..core.connection import SignerConnection, SignerError
 from ..models import bonopay_seal_batch
@@ -83,6 +84,27 @@ class TestBatches(BatchCase):
         self.assertEqual([len(documents) for documents in self._sent()], [100] * 10)
         self.assertEqual({path for _method, path, _body in self.twin.requests}, {BATCH})
         self.assertEqual(len(set(seals.mapped("fiscal_number"))), 1000)
+
+    def test_a_company_whose_signer_is_silent_leaves_the_next_turn_to_others(self):
+        """A run has ten seconds: who waits longest and is never answered would be the first of every run."""
+        seals = self._waiting(5)
+        self.company.bonopay_configure("http://127.0.0.1:9", API_KEY)
+        out_of_time = patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 0.0)
+        with patch.object(bonopay_seal_batch, "BATCH_SIZES", (2, 1)), out_of_time:
+            self.env["bonopay.seal"]._cron_send()
+        now = fields.Datetime.now()
+        self.assertEqual(seals.filtered(lambda seal: seal.next_attempt_at <= now), self.env["bonopay.seal"])
+
+    def test_a_failing_call_does_not_cost_the_signer_s_answer(self):
+        def broken(_seals):
+            raise ValueError("an automation of somebody's")
+
+        with (
+            patch.object(type(self.env["bonopay.seal"]), "_close_alerts", broken),
+            patch.object(type(self.env["account.move"]), "_action_invoice_ready_to_be_sent", broken),
+            mute_logger("odoo.addons.bonopay_fiscal.models.bonopay_seal_outbox"),
+        ):
+            self.assertEqual(self.post().bonopay_state, "certified")
 
     def test_what_came_back_in_a_batch_is_kept_as_if_it_came_alone(self):
         together = self._waiting(2)

@@ -125,6 +125,23 @@ class TestCreditNotes(FiscalCase):
         with self.assertRaisesRegex(UserError, "nothing is left"):
             self._reverse(original, "RAM")
 
+    def test_sfe_1_27_what_was_renamed_since_is_not_taken_for_credited(self):
+        original = self.post()
+        one = self._reverse(original, "RAM")
+        one.invoice_line_ids.quantity = 1
+        self.post(one)
+        self.rice.default_code = "RIZ-NOUVEAU"
+        second = self._reverse(original, "RAM")
+        self.assertEqual(self._faults(second), ["credit.code"], "told, instead of: nothing is left")
+
+    def test_sfe_1_5_4_an_untaxed_sale_is_credited_in_its_own_price_mode(self):
+        exempt = self.env["account.tax"].search(
+            [("company_id", "=", self.company.id), ("bonopay_group", "=", "A"), ("type_tax_use", "=", "sale")], limit=1
+        )
+        original = self.post(self.draft(self.line(tax_ids=[(6, 0, exempt.ids)])))
+        self.outlet.price_mode = "ttc"
+        self.assertEqual(self._faults(self._reverse(original, "RAM")), [])
+
     def test_sfe_1_27_two_drafts_of_the_same_goods_are_credited_once(self):
         original = self.post()
         drafts = [self._reverse(original, "RAM") for _ in range(2)]

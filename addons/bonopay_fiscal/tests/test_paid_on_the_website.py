@@ -76,6 +76,11 @@ class TestPaidOnTheWebsite(FiscalCase):
         self.post(move)
         self.assertEqual((move.bonopay_state, len(move.activity_ids)), ("certified", 0))
 
+    def test_a_paid_draft_of_nobody_calls_the_administrator(self):
+        move = self.draft(self.line(quantity=1, price_unit=0), invoice_user_id=False)
+        self._paid(move)
+        self.assertEqual(move.activity_ids.user_id, self.env.ref("base.user_admin"))
+
     def test_trying_again_calls_nobody_twice(self):
         move = self.draft(self.line(quantity=1, price_unit=0))
         self._paid(move)

@@ -26,6 +26,10 @@ class TestProvinces(FiscalCase):
         self._state("KN").unlink()
         self.assertEqual(self.states._bonopay_create_provinces().mapped("name"), ["Kinshasa"])
 
+    def test_a_province_that_somebody_made_under_another_code_is_not_doubled(self):
+        self._state("KN").code = "KIN"
+        self.assertFalse(self.states._bonopay_create_provinces())
+
     def test_the_time_zone_is_that_of_the_province_unless_somebody_chose_another(self):
         self.assertEqual(self.outlet.tz, "Africa/Kinshasa")
         self.outlet.state_id = self._state("HK")
