@@ -70,6 +70,7 @@ def run_tests(home: Home, arguments: Sequence[str]) -> int:
     chosen = [(suite, selected) for suite in SUITES if (selected := suite.selected(paths))]
     if not chosen:
         raise LauncherError(f"No suite holds {' '.join(map(str, paths))}.", f"Suites: {_suite_names()}")
+    heed_interruptions()
     install_runtime(home)
     install_test_tools(home)
     if not arguments:
@@ -81,6 +82,13 @@ def run_tests(home: Home, arguments: Sequence[str]) -> int:
         with step("Removing what the tests made"):
             instance.remove()
     return _summary(outcomes)
+
+
+def heed_interruptions() -> None:
+    """A shell that starts a command in the background has it ignore SIGINT, and all its children: none of them could be
+    ended but by SIGKILL, which leaves servers behind."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_path(argument: str) -> bool:

@@ -1,5 +1,6 @@
 """Two suites at once: their words do not mix, either one's failure counts, and an interruption ends both."""
 
+import signal
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 from launcher.config import Home
 from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import Instance, throwaway_instance
-from launcher.testing import SUITES, Suite, SuiteRun, _run_all, _summary, run_beside
+from launcher.testing import SUITES, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
 
 MakeRun = Callable[..., SuiteRun]
 
@@ -101,6 +102,15 @@ def test_an_interruption_while_the_second_is_prepared_starts_nothing(new_run: Ma
     with pytest.raises(KeyboardInterrupt):
         run_beside(new_run("first", "pass", prepare=interrupted), second)
     assert second._process is None
+
+
+def test_a_run_in_the_background_can_be_interrupted_as_well() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        heed_interruptions()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_second_that_cannot_be_prepared_fails_the_run_after_the_first(
