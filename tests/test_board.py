@@ -41,7 +41,8 @@ def test_row_42_the_board_shows_what_waits_and_opens_the_invoice(suite: Suite, p
 
 def test_a_draft_says_what_is_to_be_mended_and_opens_the_customer(suite: Suite, page: Page) -> None:
     session = suite.accountant
-    customer = session.call("res.partner", "create", [{"name": "Sans NIF SARL", "is_company": True}])
+    values = {"name": "Sans NIF SARL", "is_company": True, "bonopay_client_type": "PM"}
+    customer = session.call("res.partner", "create", [values])
     customer = customer[0] if isinstance(customer, list) else customer
     invoice = draft_invoice(session)
     session.call("account.move", "write", [invoice], {"partner_id": customer})

@@ -192,6 +192,10 @@ class TestBatches(BatchCase):
             first = seals[:3]
             self.assertEqual(set(first.mapped("last_error_code")), {"ledger_unavailable"})
             self.assertGreater(min(first.mapped("next_attempt_at")), fields.Datetime.now() + timedelta(seconds=110))
+            self.assertGreater(
+                min(seals[3:].mapped("next_attempt_at")), fields.Datetime.now(), "others have their turn"
+            )
+            seals[3:]._as_writer().write({"next_attempt_at": fields.Datetime.now()})
             self.company.bonopay_configure(self.twin.url, "wrong")
             self._run_cron()
         self.assertEqual(seals.mapped("state"), ["to_seal"] * 6)

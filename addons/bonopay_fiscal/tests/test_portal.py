@@ -72,6 +72,7 @@ class TestPortal(FiscalCase, HttpCase):
         move = self.draft(partner_id=self.customer.partner_id.id)
         move.action_post()
         self.outlet.active = True
+        self.env.invalidate_all()
         self.assertTrue(move.bonopay_required)
         self.assertNotIn("data-bonopay-state", self.get(move).text)
 
