@@ -154,11 +154,9 @@ class AccountMove(models.Model):
         for move in self:
             if not move.is_sale_document(include_receipts=True):
                 move.bonopay_client_type = False
-            elif move.state == "draft":
+            elif move.state == "draft" or not move.bonopay_client_type:
                 original = move.reversed_entry_id.bonopay_client_type
                 move.bonopay_client_type = original or (move.partner_id and move.partner_id._bonopay_client_type())
-            else:
-                move.bonopay_client_type = move.bonopay_client_type  # as it was issued
 
     def _bonopay_keep_client_types(self):
         """What was stated on a document is not asked again for the same customer."""
