@@ -48,4 +48,4 @@ class TestPaperIsClosed(ReportCase):
         move = self.sealed_move()
         for user in self.strangers.values():
             with self.assertRaises(AccessError):
-                move.with_user(user).with_context({})._bonopay_file_name("pdf")
+                move.with_user(user)._bonopay_file_name("pdf")
