@@ -104,12 +104,6 @@ class BenchSigner(Signer):
         return done.returncode, done.stdout + done.stderr
 
 
-def _python_path(signer: Signer) -> list[str]:
-    from launcher.config import CHECKOUT
-
-    return [str(CHECKOUT), str(CHECKOUT / "signer_service")]
-
-
 class Parts:
     """`tests.benchmarks.parts` as a process."""
 

@@ -48,7 +48,7 @@ class Stock:
             lot[1] += _fixed_tax(item)
         for credit_note in earlier:
             for item in credit_note["items"]:
-                self._take(item)
+                self.take(item)
 
     def left(self, item: dict) -> Decimal | None:
         """The quantity that may still be credited on such a line; ``None`` when the sale has none like it."""
@@ -65,9 +65,10 @@ class Stock:
             yield Difference("quantity", f"{lot[0].normalize():f}", item["quantity"])
         if _fixed_tax(item) > lot[1]:
             yield Difference("specific_tax_amount", f"{lot[1]:.2f}", f"{_fixed_tax(item):.2f}")
-        self._take(item)
+        self.take(item)
 
-    def _take(self, item: dict) -> None:
+    def take(self, item: dict) -> None:
+        """What a credit note takes: from its lot, or the nearest, had it been sealed under other rules."""
         lot = self._lots.get(_key(item)) or self._nearest(item)
         if lot is not None:
             lot[0] = max(lot[0] - Decimal(item["quantity"]), Decimal(0))

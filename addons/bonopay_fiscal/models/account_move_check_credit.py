@@ -174,7 +174,7 @@ class AccountMove(models.Model):
             if left is None:
                 continue  # the product was changed since: what differs is told before posting
             left = min(left, exact(line.quantity))
-            list(stock.credit({**item, "quantity": str(left)}))
+            stock.take({**item, "quantity": str(left)})
             if left <= 0:
                 nothing |= line
             elif left != exact(line.quantity):

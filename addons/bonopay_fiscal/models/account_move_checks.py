@@ -80,6 +80,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         groups = (
             self._bonopay_check_setup,
+            self._bonopay_check_operator,
             self._bonopay_check_client,
             self._bonopay_check_document,
             self._bonopay_check_credit,
@@ -140,6 +141,7 @@ class AccountMove(models.Model):
                 ),
             )
 
+    def _bonopay_check_operator(self):
         if not self._bonopay_cashier():
             yield Fault(
                 "operator.missing",

@@ -1,7 +1,4 @@
 from odoo import SUPERUSER_ID, api, models
-from odoo.tools import plaintext2html
-
-from .bonopay_seal_alert import ALERT_TYPE
 
 #: Proof that nobody waits for a posting. No remote call can put it into a context.
 _UNATTENDED = object()
@@ -32,10 +29,8 @@ class AccountMove(models.Model):
         return super(AccountMove, self - faulty)._post(soft)
 
     def _bonopay_call_for_correction(self):
-        """Tell whoever is in charge why this draft could not be issued; once, however often it is tried. The call ends
-        by itself when the document is sealed."""
-        admin = self.env.ref("base.user_admin", raise_if_not_found=False) or self.env.ref("base.user_root")
-        user = self._bonopay_cashier() or admin.sudo()
+        """Tell whoever is in charge why this draft could not be issued; once, however often it is tried."""
+        user = self._bonopay_cashier() or self._bonopay_administrator()
         move = self.with_user(SUPERUSER_ID).with_context(lang=user.lang)
         summary = move.env._("Paid, and not issued as an invoice")
         if move.activity_ids.filtered(lambda activity: activity.user_id == user and activity.summary == summary):
@@ -43,12 +38,7 @@ class AccountMove(models.Model):
         words = [move.env._("The law does not let this document be issued as it is:")]
         words += [f"• {fault.message}" for fault in move._bonopay_faults()]
         words += [move.env._("Correct it and confirm it: the law gives 48 hours after the sale.")]
-        move.activity_schedule(
-            ALERT_TYPE,
-            user_id=user.id,
-            summary=summary,
-            note=plaintext2html("\n".join(words)),
-        )
+        move._bonopay_call(user, summary, "\n".join(words))
 
     def _is_ready_to_be_sent(self):
         # EXTENDS 'account': what waits for the DGI is sent as soon as it is normalised (SFE §1.5)

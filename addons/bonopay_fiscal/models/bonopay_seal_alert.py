@@ -27,13 +27,7 @@ class BonopaySeal(models.Model):
 
     def _call(self, user, note):
         """One activity on the invoice; texts are in the language of this recordset."""
-        # whoever posted may be waiting: the mail about the activity goes by the queue
-        self.move_id.sudo().with_context(mail_notify_force_send=False).activity_schedule(
-            ALERT_TYPE,
-            user_id=user.id,
-            summary=self.env._("Fiscal document needs attention"),
-            note=plaintext2html(note),
-        )
+        self.move_id._bonopay_call(user, self.env._("Fiscal document needs attention"), note)
 
     def _alert_note(self):
         late = self.env._("Not normalised for a day. The law gives 48 hours (arrêté 033, art. 7 g).")
@@ -44,12 +38,12 @@ class BonopaySeal(models.Model):
     def _whom_to_call(self, *users):
         """The first of these who can act, else whoever is responsible for the outlet, else the administrator."""
         self.ensure_one()
-        admin = self.env.ref("base.user_admin", raise_if_not_found=False) or self.env.ref("base.user_root")
-        candidates = [*users, self.outlet_id.sudo()._responsible(), admin.sudo()]
+        admin = self.move_id._bonopay_administrator()
+        candidates = [*users, self.outlet_id.sudo()._responsible(), admin]
         able = next((user for user in candidates if self._can_act(user)), None)
         if not able:
             _logger.warning("seal %s: nobody can act on it, the administrator is called", self.document_id)
-        return able or admin.sudo()
+        return able or admin
 
     def _can_act(self, user):
         """Whether a user is there and may work on the invoice: no customer, and not the server itself."""
@@ -63,3 +57,19 @@ class BonopaySeal(models.Model):
         for activity in self.move_id.sudo().activity_search([ALERT_TYPE]):
             words = self.with_context(lang=activity.user_id.lang).env._("Sealed as %s.", self.fiscal_number)
             activity.action_feedback(feedback=words)
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    def _bonopay_call(self, user, summary, note):
+        """One activity on the invoice, which ends by itself when it is sealed."""
+        # whoever posted or paid may be waiting: the mail about the activity goes by the queue
+        self.sudo().with_context(mail_notify_force_send=False).activity_schedule(
+            ALERT_TYPE, user_id=user.id, summary=summary, note=plaintext2html(note)
+        )
+
+    def _bonopay_administrator(self):
+        """Who is called when nobody else can be."""
+        admin = self.env.ref("base.user_admin", raise_if_not_found=False) or self.env.ref("base.user_root")
+        return admin.sudo()

@@ -1,7 +1,9 @@
 """Public helpers for tests of modules that build on sealed invoices."""
 
+import importlib.util
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import requests
@@ -169,6 +171,15 @@ class FiscalCase(LocalSigner, TransactionCase):
     def tearDown(self):
         self.assertFalse(self.twin.unexpected, "the signer was asked for something outside the contract")
         super().tearDown()
+
+
+def migration(version, name):
+    """The script of an upgrade, as a module."""
+    path = Path(__file__).parents[1] / "migrations" / version / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name.replace("-", "_"), path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
 
 
 def fiscal_user(env, login, groups, company):

@@ -1,20 +1,11 @@
 import json
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
 from ..report.invoice_document import invoice_document
-from .common import FiscalCase, fiscal_user
-
-
-def _migration(version, name):
-    spec = spec_from_file_location(name, Path(__file__).parents[1] / "migrations" / version / f"{name}.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from .common import FiscalCase, fiscal_user, migration
 
 
 @tagged("post_install", "-at_install")
@@ -75,7 +66,7 @@ class TestClientsAndComments(FiscalCase):
         move = self.post()
         self.client.bonopay_client_type = False
         self.env.cr.execute("UPDATE account_move SET bonopay_client_type = NULL WHERE id = %s", [move.id])
-        _migration("19.0.1.2.0", "post-client-types").migrate(self.env.cr, "19.0.1.1.0")
+        migration("19.0.1.2.0", "post-client-types").migrate(self.env.cr, "19.0.1.1.0")
         move.invalidate_recordset()
         self.assertEqual(move.bonopay_client_type, "PM")
         self.client.bonopay_client_type = "PL"

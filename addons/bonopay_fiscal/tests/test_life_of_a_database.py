@@ -1,5 +1,4 @@
 import ast
-import importlib.util
 from pathlib import Path
 
 from odoo.exceptions import UserError
@@ -8,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import convert_file
 
 from ..models.bonopay_alarm import UNREAD_STATUS
-from .common import FiscalCase
+from .common import FiscalCase, migration
 from .signer_twin import alarm, calm_status
 
 ROOT = Path(__file__).parents[1]
@@ -81,11 +80,7 @@ class TestLifeOfADatabase(FiscalCase):
         branch = self.env["res.company"].create({"name": "Succursale", "parent_id": keeping.id})
         self.env["res.currency.rate"].create({**values, "company_id": keeping.id})
         self.env["res.currency.rate"].create({**values, "company_id": False})
-        path = ROOT / "migrations" / "19.0.1.1.0" / "post-keep_own_rates.py"
-        spec = importlib.util.spec_from_file_location("post_keep_own_rates", path)
-        script = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
-        script.migrate(self.env.cr, "19.0.1.0.0")
+        migration("19.0.1.1.0", "post-keep_own_rates").migrate(self.env.cr, "19.0.1.0.0")
         self.env.invalidate_all()
         self.assertEqual((keeping.bonopay_take_rate, branch.bonopay_take_rate), (False, False))
         self.assertTrue(self.company.bonopay_take_rate)

@@ -56,8 +56,12 @@ class TestPortal(FiscalCase, HttpCase):
 
     def test_a_page_of_what_is_not_normalised_says_so_and_nothing_of_the_server(self):
         move = self.slip()
+        move.bonopay_seal_id._as_writer().write({"last_error_code": "signer_unreachable"})
+        move.invalidate_recordset()
+        self.assertTrue(move.bonopay_message)
         page = self.get(move).text
         self.assertIn('data-bonopay-state="provisional"', page)
+        self.assertNotIn(move.bonopay_message, page)
         self.assertNotIn('data-bonopay-state="certified"', page)
         self.assertIn("BON PROVISOIRE", self.get(move, report_type="html").text)
 
