@@ -59,18 +59,40 @@ def line_amount(net_price: Decimal, quantity: Decimal) -> Decimal:
     return round2(net_price * quantity)
 
 
-def group_amounts(code: str, rate: Decimal, price_mode: str, lines: Decimal) -> GroupAmounts:
-    """Amounts of a group from the sum of its lines (§1.5.6–8).
+def specific_tax_amount(basis: str, value: Decimal, quantity: Decimal, line: Decimal) -> Decimal:
+    """A specific tax of a line, to the centime (§1.13).
+
+    :param basis: ``amount``: ``value`` francs for the line; ``quantity``: francs a unit; ``percent``: of ``line``
+
+    >>> specific_tax_amount("quantity", Decimal("12.345678"), Decimal(3), Decimal("3000.00"))
+    Decimal('37.04')
+    >>> specific_tax_amount("percent", Decimal("2.5"), Decimal(3), Decimal("3000.00"))
+    Decimal('75.00')
+    """
+    if basis == "amount":
+        return round2(value)
+    return round2(value * quantity if basis == "quantity" else line * value / _HUNDRED)
+
+
+def group_amounts(
+    code: str, rate: Decimal, price_mode: str, lines: Decimal, specific: Decimal = Decimal(0)
+) -> GroupAmounts:
+    """Amounts of a group from the sums of its lines and specific taxes (§1.5.6–10).
+
+    A specific tax bears VAT and is never inside the price, also where VAT is.
 
     :param code: letter of the group
     :param rate: in percent
     :param price_mode: ``ht`` or ``ttc``: what the lines are
     :param lines: sum of the line amounts
+    :param specific: sum of the specific taxes
 
     >>> group_amounts("B", Decimal(16), "ttc", Decimal("29.97"))
     GroupAmounts(base=Decimal('25.84'), tax=Decimal('4.13'), total=Decimal('29.97'))
     >>> group_amounts("B", Decimal(16), "ht", Decimal("2.31"))
     GroupAmounts(base=Decimal('2.31'), tax=Decimal('0.37'), total=Decimal('2.68'))
+    >>> group_amounts("B", Decimal(16), "ttc", Decimal("1160.00"), Decimal("116.00"))
+    GroupAmounts(base=Decimal('1116.00'), tax=Decimal('178.56'), total=Decimal('1294.56'))
     >>> group_amounts("N", Decimal(0), "ht", Decimal("50.00"))
     GroupAmounts(base=Decimal('0.00'), tax=Decimal('50.00'), total=Decimal('50.00'))
     """
@@ -78,7 +100,8 @@ def group_amounts(code: str, rate: Decimal, price_mode: str, lines: Decimal) -> 
         return GroupAmounts(round2(Decimal(0)), lines, lines)
     factor = 1 + rate / _HUNDRED
     if price_mode == "ttc":
-        base, total = round2(lines / factor), lines
+        base, total = round2(lines / factor) + specific, lines + round2(specific * factor)
     else:
-        base, total = lines, round2(lines * factor)
+        base = lines + specific
+        total = round2(base * factor)
     return GroupAmounts(base, total - base, total)

@@ -3,6 +3,9 @@
 Labels are legal text: they stay in French wherever they are printed.
 """
 
+#: The currency that the DGI counts in.
+CURRENCY = "CDF"
+
 #: Tax groups (SFE §1.12; O and P are served by the e-MCF since). Letter → legal label.
 TAX_GROUPS = {
     "A": "Exonéré",

@@ -1,103 +1,32 @@
 """The canonical payload ``bonopay.invoice/1``: from plain values to the bytes that are hashed, sealed and sent.
 
 Pure: no database, no clock, no environment. Every member is always present and every number is a decimal string,
-so one fact has one spelling and ``json.dumps`` with sorted keys equals RFC 8785 (the keys are ASCII).
+so one fact has one spelling and ``json.dumps`` with sorted keys equals RFC 8785 (the keys are ASCII). What goes in is
+:class:`.document.Document`.
 """
 
 import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from .arithmetic import CENT, GroupAmounts, group_amounts, line_amount, net_unit_price, round2, round_quantity
-from .dgi import EXEMPT_CLIENT_TYPE
+from .arithmetic import CENT, GroupAmounts, group_amounts, round2, round_quantity
+from .dgi import CURRENCY, EXEMPT_CLIENT_TYPE
+from .document import Client, Credit, Document, ForeignCurrency, Line, Payment, Price, SpecificTax
+
+__all__ = [
+    "Client", "Credit", "Document", "ForeignCurrency", "Line", "Payment", "Price", "SpecificTax",
+    "build", "canonical_bytes", "clean_text", "comment_lines", "item", "payload_hash", "percent", "sum_groups",
+]  # fmt: skip
 
 SCHEMA = "bonopay.invoice/1"
-CURRENCY = "CDF"
 TEXT_LIMIT = 200
 _COMMENT_LETTERS = "ABCDEFGH"
 COMMENT_LIMIT = len(_COMMENT_LETTERS)
 _EXEMPTION = "Réf. Exo. : "
 EXEMPTION_LIMIT = TEXT_LIMIT - len(_EXEMPTION)
-
-
-@dataclass(frozen=True)
-class Client:
-    """The invoiced party (SFE §1.11, annex I)."""
-
-    type: str
-    name: str | None = None
-    nif: str | None = None
-    contact: str | None = None
-    address: str | None = None
-    exemption_reference: str | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One article line (SFE §1.16): prices before discount, quantity positive, rates in percent."""
-
-    code: str
-    name: str
-    type: str
-    unit: str
-    quantity: Decimal
-    unit_price: Decimal
-    tax_group: str
-    rate: Decimal
-    discount: Decimal = Decimal(0)
-
-    @property
-    def net_price(self) -> Decimal:
-        """Unit price after discount, CDF to the centime."""
-        return net_unit_price(self.unit_price, self.discount)
-
-    @property
-    def amount(self) -> Decimal:
-        """Amount of the line, in the price mode of the document."""
-        return line_amount(self.net_price, round_quantity(self.quantity))
-
-
-@dataclass(frozen=True)
-class Credit:
-    """What a credit note corrects (SFE §1.25–28); both originals ``None`` for a rebate."""
-
-    nature: str
-    original_fiscal_number: str | None = None
-    original_dgi_code: str | None = None
-
-
-@dataclass(frozen=True)
-class Payment:
-    """One means of payment, in francs."""
-
-    method: str
-    amount: Decimal
-    reference: str | None = None
-
-
-@dataclass(frozen=True)
-class Document:
-    """Everything an invoice says, before arithmetic. Without payments it is sold on credit."""
-
-    document_id: str
-    merchant_nif: str
-    outlet_id: str
-    cashier_id: str
-    cashier_name: str
-    invoice_type: str
-    price_mode: str
-    reference_number: str
-    issued_at: datetime
-    client: Client
-    lines: tuple[Line, ...]
-    credit: Credit | None = None
-    payments: tuple[Payment, ...] = ()
-    comments: tuple[str, ...] = ()
-    pos_terminal_id: str | None = None
 
 
 def build(document: Document) -> dict:
@@ -126,12 +55,12 @@ def build(document: Document) -> dict:
         "totals": {
             "base": _money(_sum(amounts.base for _rate, amounts in groups.values())),
             "tax": _money(_sum(amounts.tax for _rate, amounts in groups.values())),
-            "specific_tax": _money(Decimal(0)),
+            "specific_tax": _money(_sum(line.specific_tax_amount for line in document.lines)),
             "total": _money(total),
             "currency": CURRENCY,
         },
         "payments": [_payment(payment) for payment in payments],
-        "foreign_currency": None,
+        "foreign_currency": _foreign_currency(document.foreign_currency),
         "credit": _credit(document.credit),
         "comments": _comments(document),
     }
@@ -156,14 +85,17 @@ def sum_groups(lines: Iterable[Line], price_mode: str) -> dict[str, tuple[Decima
 
     :raises ValueError: two rates in one group
     """
+    rates: dict[str, Decimal] = {}
     sums: dict[str, tuple[Decimal, Decimal]] = {}
     for line in lines:
-        rate, amount = sums.get(line.tax_group, (line.rate, Decimal(0)))
+        rate = rates.setdefault(line.tax_group, line.rate)
         if rate != line.rate:
             raise ValueError(f"group {line.tax_group} has two rates: {rate} and {line.rate}")
-        sums[line.tax_group] = (rate, amount + line.amount)
+        amount, specific = sums.get(line.tax_group, (Decimal(0), Decimal(0)))
+        sums[line.tax_group] = (amount + line.amount, specific + line.specific_tax_amount)
     return {
-        code: (rate, group_amounts(code, rate, price_mode, amount)) for code, (rate, amount) in sorted(sums.items())
+        code: (rates[code], group_amounts(code, rates[code], price_mode, *amounts))
+        for code, amounts in sorted(sums.items())
     }
 
 
@@ -235,19 +167,17 @@ def item(line: Line) -> dict:
         "type": line.type,
         "unit": clean_text(line.unit),
         "quantity": percent(round_quantity(line.quantity)),
-        "unit_price": _money(line.net_price),
-        "original_unit_price": _money(round2(line.unit_price)) if line.discount else None,
-        "price_change": _price_change(line.discount),
+        "unit_price": _money(line.price.net),
+        "original_unit_price": None if line.price.original is None else _money(round2(line.price.original)),
+        "price_change": clean_text(line.price.change),
         "tax_group": line.tax_group,
-        "specific_tax": None,
+        "specific_tax": _specific_tax(line),
     }
 
 
-def _price_change(discount: Decimal) -> str | None:
-    if not discount:
-        return None
-    word = "Remise" if discount > 0 else "Majoration"
-    return f"{word} {percent(abs(discount)).replace('.', ',')} %"
+def _specific_tax(line: Line) -> dict | None:
+    tax = line.specific_tax
+    return tax and {"basis": tax.basis, "value": percent(tax.value), "amount": _money(line.specific_tax_amount)}
 
 
 def _group(code: str, rate: Decimal, amounts: GroupAmounts) -> dict:
@@ -264,10 +194,14 @@ def _payment(payment: Payment) -> dict:
     return {
         "method": payment.method,
         "amount": _money(payment.amount),
-        "currency": CURRENCY,
-        "rate": None,
+        "currency": payment.currency,
+        "rate": None if payment.rate is None else percent(payment.rate),
         "reference": clean_text(payment.reference),
     }
+
+
+def _foreign_currency(foreign: ForeignCurrency | None) -> dict | None:
+    return foreign and {"code": foreign.code, "rate": percent(foreign.rate), "date": foreign.date.isoformat()}
 
 
 def _credit(credit: Credit | None) -> dict | None:

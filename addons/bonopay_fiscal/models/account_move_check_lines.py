@@ -1,10 +1,9 @@
 from decimal import Decimal
-from functools import partial
 
 from odoo import models
 
 from ..core import dgi, payload
-from ..core.arithmetic import exact, round2, round_quantity
+from ..core.arithmetic import exact, line_amount, round2, round_quantity
 from .account_move_checks import Fault
 
 #: How much of a price the rounding of the unit price to centimes (SFE §1.5.2) may take or add unasked.
@@ -52,8 +51,7 @@ class AccountMove(models.Model):
 
     def _bonopay_price_faults(self, line):
         quantity, price = exact(line.quantity), exact(line.price_unit)
-        discount = exact(line.discount or 0.0)
-        probe = partial(payload.Line, "", "", "", "", tax_group="", rate=Decimal(0))
+        net = self._bonopay_line_price(line).net
         if round_quantity(quantity) <= 0:
             yield (
                 "line.quantity",
@@ -63,7 +61,7 @@ class AccountMove(models.Model):
             )
         elif quantity != round_quantity(quantity):
             yield "line.quantity_decimals", self.env._("the quantity has more than three decimals.")
-        elif probe(quantity=quantity, unit_price=price, discount=discount).net_price <= 0:
+        elif net <= 0:
             yield (
                 "line.price",
                 self.env._(
@@ -71,10 +69,10 @@ class AccountMove(models.Model):
                     "credit note, not a line."
                 ),
             )
-        elif probe(quantity=quantity, unit_price=price, discount=discount).amount <= 0:
+        elif line_amount(net, round_quantity(quantity)) <= 0:
             yield "line.amount", self.env._("the amount is rounded to zero. Raise the quantity or the price.")
         else:
-            yield from self._bonopay_rounding_faults(price * (1 - discount / 100))
+            yield from self._bonopay_rounding_faults(price * (1 - exact(line.discount or 0.0) / 100))
 
     def _bonopay_rounding_faults(self, price):
         """The law's unit price is in centimes: what is sold for a few of them each may not get dearer by it."""

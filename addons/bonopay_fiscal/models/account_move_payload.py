@@ -12,7 +12,7 @@ _NOT_IN_A_NIF = re.compile(r"[^A-Z0-9]")
 
 
 class AccountMove(models.Model):
-    """From an invoice to the plain values of :class:`core.payload.Document`."""
+    """From an invoice to the plain values of :class:`core.document.Document`."""
 
     _inherit = "account.move"
 
@@ -34,6 +34,8 @@ class AccountMove(models.Model):
             client=self._bonopay_client(),
             lines=tuple(self._bonopay_line(line) for line in self._bonopay_lines()),
             credit=self._bonopay_credit(),
+            payments=self._bonopay_payments(),
+            foreign_currency=self._bonopay_foreign_currency(),
             comments=tuple(payload.comment_lines(self.bonopay_comments)),
         )
 
@@ -101,12 +103,40 @@ class AccountMove(models.Model):
             type=self._bonopay_item_type(line),
             unit=line.product_uom_id.with_context(lang=self._bonopay_legal_language()).name or "Unité",
             quantity=exact(line.quantity),
-            unit_price=exact(line.price_unit),
-            discount=exact(line.discount or 0.0),
+            price=self._bonopay_line_price(line),
             tax_group=tax.bonopay_group,
             # the whole of a group N line is VAT: the DGI's rate for the group is 0, not Odoo's 100 %
             rate=exact(0) if whole else exact(tax.amount),
+            specific_tax=self._bonopay_specific_tax(line),
         )
+
+    def _bonopay_line_price(self, line):
+        """The unit price of a line, and its change (mention l). Hook.
+
+        :rtype: core.document.Price
+        """
+        return payload.Price.discounted(exact(line.price_unit), exact(line.discount or 0.0))
+
+    def _bonopay_specific_tax(self, line):
+        """The specific tax of a line (SFE §1.13), if it has one. Hook.
+
+        :rtype: core.document.SpecificTax | None
+        """
+        return None
+
+    def _bonopay_payments(self):
+        """How the document is paid (SFE §1.18); the sum is its total. Nothing means on credit. Hook.
+
+        :rtype: tuple[core.document.Payment, ...]
+        """
+        return ()
+
+    def _bonopay_foreign_currency(self):
+        """The foreign currency that the document is made out in (SFE §1.30). Hook.
+
+        :rtype: core.document.ForeignCurrency | None
+        """
+        return None
 
     def _bonopay_legal_language(self):
         """French when it is installed, whoever posts: what is sealed is what is printed, and that is French."""

@@ -46,8 +46,9 @@ class TestRoundingAsTheLaw(FiscalCase):
         return payload.sum_groups(
             (
                 payload.Line(
-                    "", "", "", "", exact(line["quantity"]), exact(line["price_unit"]), line["tax"].bonopay_group,
-                    Decimal(0) if line["tax"] == self.whole else exact(line["tax"].amount), exact(line["discount"]),
+                    "", "", "", "", exact(line["quantity"]),
+                    payload.Price.discounted(exact(line["price_unit"]), exact(line["discount"])),
+                    line["tax"].bonopay_group, Decimal(0) if line["tax"] == self.whole else exact(line["tax"].amount),
                 )
                 for line in lines
             ),
