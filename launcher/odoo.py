@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import urllib.request
+from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,25 @@ from launcher.postgres import Cluster, binary
 from launcher.services import Service
 from launcher.shell import run
 
-BASE_DATABASE = "odoo_base"
-BASE_MODULES = "account,l10n_cd"
 BASE_OPTIONS = ("--with-demo", "--load-language", "fr_FR,en_US")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A database with Odoo's modules and demo data, and nothing of ours: what others are cloned from."""
+
+    database: str
+    modules: str
+    contents: str
+
+
+ACCOUNTING = Base("odoo_base", "account,l10n_cd", "accounting, the Congolese chart and demo data")
+COMMERCE = Base(
+    "odoo_commerce",
+    f"{ACCOUNTING.modules},account_debit_note,delivery,payment_demo,sale_expense,sale_loyalty,sale_management,"
+    "sale_stock,website_sale",
+    "sales, stock, loyalty, expenses, a shop and demo data",
+)
 
 
 class Odoo:
@@ -80,7 +97,7 @@ class Odoo:
             cwd=self.folder,
         )
 
-    def create_database(self, name: str, *modules: str, template: str = BASE_DATABASE) -> None:
+    def create_database(self, name: str, *modules: str, template: str = ACCOUNTING.database) -> None:
         """A database with Odoo's and our demo data, cloned from `template`, with `modules` installed on top."""
         self.cluster.create_database(name, "odoo", template)
         store = self.data_dir / "filestore"
@@ -153,56 +170,56 @@ class Session:
         return answer.get("result")  # left out by Odoo for None
 
 
-# --- the base database, made once per build of Odoo and cached -------------------------------------------------------
+# --- the base databases, each made once per build of Odoo and cached --------------------------------------------------
 
 
 def restore_base(odoo: Odoo, log: Path) -> None:
-    """Give a new instance its cluster, with the base database in it.
+    """Give a new instance its cluster, with the accounting database in it."""
+    with step("Private PostgreSQL cluster"):
+        odoo.cluster.create()
+        odoo.configure()
+        odoo.cluster.start()
+        odoo.cluster.prepare_roles()
+    restore(odoo, ACCOUNTING, log)
 
-    Making that database takes Odoo half a minute; copying it, a second. The cache is keyed by everything it is made of.
+
+def restore(odoo: Odoo, base: Base, log: Path) -> None:
+    """Give an instance a base database.
+
+    Making it takes Odoo half a minute or more; copying it, seconds. The cache is keyed by everything it is made of.
     """
     source = odoo_path(odoo.home)
-    cached = odoo.home.cache / f"base-{_base_key(source)}"
+    cached = odoo.home.cache / f"base-{_base_key(source, base)}"
     if not cached.exists():
-        _make_base(odoo, cached, log)
-    with step("Private PostgreSQL cluster with Odoo's base database"):
-        odoo.cluster.create()
-        odoo.configure()
-        odoo.cluster.start()
-        odoo.cluster.prepare_roles()
-        odoo.cluster.create_database(BASE_DATABASE, "odoo")
+        _make_base(odoo, base, cached, log)
+    with step(f"Odoo database with {base.contents}"):
+        odoo.cluster.create_database(base.database, "odoo")
         database = cached / "database"
-        run([binary("pg_restore"), "--no-owner", "--jobs", "2", "--dbname", _url(odoo), database], log)
-        shutil.copytree(cached / "filestore", odoo.data_dir / "filestore" / BASE_DATABASE, dirs_exist_ok=True)
+        run([binary("pg_restore"), "--no-owner", "--jobs", "2", "--dbname", _url(odoo, base), database], log)
+        shutil.copytree(cached / "filestore", odoo.data_dir / "filestore" / base.database, dirs_exist_ok=True)
 
 
-def _make_base(odoo: Odoo, cached: Path, log: Path) -> None:
-    with step("Odoo base database with accounting, the Congolese chart and demo data (once)"):
-        odoo.cluster.create()
-        odoo.configure()
-        odoo.cluster.start()
-        odoo.cluster.prepare_roles()
-        odoo.cluster.create_database(BASE_DATABASE, "odoo")
-        odoo.run("-d", BASE_DATABASE, "-i", BASE_MODULES, *BASE_OPTIONS)
+def _make_base(odoo: Odoo, base: Base, cached: Path, log: Path) -> None:
+    with step(f"Making an Odoo database with {base.contents} (once)"):
+        odoo.cluster.create_database(base.database, "odoo")
+        odoo.run("-d", base.database, "-i", base.modules, *BASE_OPTIONS)
         staging = cached.with_name(cached.name + ".making")
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
-        run(
-            [binary("pg_dump"), "--format", "directory", "--compress", "1", "--file", staging / "database", _url(odoo)],
-            log,
-        )
-        store = odoo.data_dir / "filestore" / BASE_DATABASE
+        dump = ("--format", "directory", "--compress", "1", "--file", staging / "database")
+        run([binary("pg_dump"), *dump, _url(odoo, base)], log)
+        store = odoo.data_dir / "filestore" / base.database
         if not store.is_dir():
             raise LauncherError(f"Odoo left no filestore at {store}.", f"Log: {odoo.folder / 'command.log'}")
         shutil.copytree(store, staging / "filestore")
         staging.rename(cached)
-        odoo.drop_database(BASE_DATABASE)
+        odoo.drop_database(base.database)
 
 
-def _url(odoo: Odoo) -> str:
-    return odoo.cluster.url("odoo", BASE_DATABASE)
+def _url(odoo: Odoo, base: Base) -> str:
+    return odoo.cluster.url("odoo", base.database)
 
 
-def _base_key(source: OdooSource) -> str:
-    parts = [source.version, BASE_MODULES, *BASE_OPTIONS, LOCKS["odoo"][0].read_text()]
+def _base_key(source: OdooSource, base: Base) -> str:
+    parts = [source.version, base.modules, *BASE_OPTIONS, LOCKS["odoo"][0].read_text()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

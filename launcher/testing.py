@@ -4,6 +4,7 @@ A suite is a folder of tests, the Python environment it runs in, and the servers
 the suites that PATH lies in; other arguments go to pytest.
 """
 
+import ast
 import json
 import re
 import signal
@@ -19,14 +20,18 @@ from launcher.config import ADDONS, CHECKOUT, Home
 from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import DEMO_MERCHANT, Instance, throwaway_instance
 from launcher.linting import lint
-from launcher.odoo import restore_base
+from launcher.odoo import COMMERCE, restore, restore_base
 from launcher.packages import chromium, install_runtime, install_test_tools
 from launcher.shell import environment
 
 NO_TESTS_COLLECTED = 5  # pytest's exit code
-MODULES = sorted(path.parent.name for path in ADDONS.glob("*/__manifest__.py"))
+MANIFESTS = {path.parent.name: ast.literal_eval(path.read_text()) for path in ADDONS.glob("*/__manifest__.py")}
+#: Addons that join ours to an app of Odoo's, and come by themselves when both are there.
+BRIDGES = sorted(name for name, manifest in MANIFESTS.items() if manifest.get("auto_install"))
+MODULES = sorted(MANIFESTS.keys() - set(BRIDGES))
 INSTALLED_DATABASE = "bonopay_installed"  # with our addons, never tested on: the suites work on clones of it
 TEST_DATABASE = "bonopay_test"
+COMMERCE_DATABASE = "bonopay_commerce"  # with everything that an invoice may come from
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")  # for a suite whose tests wait more than they work
 
 
@@ -258,6 +263,16 @@ def _prepare_odoo(instance: Instance) -> dict[str, str]:
     return {**instance.odoo.environment(), **_signer_variables(instance)}
 
 
+def _prepare_commerce(instance: Instance) -> dict[str, str]:
+    _start_trusted_side(instance)
+    if not instance.cluster.has_database(COMMERCE_DATABASE):
+        restore(instance.odoo, COMMERCE, instance.folder / "log" / "base.log")
+        with step(f"Installing {', '.join([*MODULES, *BRIDGES])}"):
+            instance.odoo.create_database(COMMERCE_DATABASE, *MODULES, *BRIDGES, template=COMMERCE.database)
+    instance.odoo.configure(COMMERCE_DATABASE)
+    return {**instance.odoo.environment(), **_signer_variables(instance)}
+
+
 def prepare_end_to_end(instance: Instance) -> dict[str, str]:
     """Everything running but Odoo, and the variables by which tests and benchmarks find it."""
     _start_trusted_side(instance)
@@ -312,6 +327,13 @@ SUITES = (
         _prepare_odoo,
         options=("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
         beside="signer_service",  # whose tests leave half of two processors idle
+    ),
+    Suite(
+        "commerce",
+        lambda: [Path("addons") / bridge / "tests" for bridge in BRIDGES],
+        "odoo",
+        _prepare_commerce,
+        options=("--odoo-http",),
     ),
     Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
 )

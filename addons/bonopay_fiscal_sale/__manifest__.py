@@ -1,0 +1,13 @@
+{
+    "name": "Bono Pay: sales orders",
+    "summary": "What a sales order invoices ends as a facture normalisée",
+    "version": "19.0.1.0.0",
+    "category": "Accounting/Localizations/EDI",
+    "countries": ["cd"],
+    "author": "Bono Pay",
+    "license": "LGPL-3",
+    "development_status": "Beta",
+    "depends": ["bonopay_fiscal", "sale"],
+    "data": [],
+    "auto_install": True,
+}
