@@ -15,6 +15,8 @@ import urllib3
 DEFAULT_TIMEOUTS = (3.0, 15.0)
 #: The same while a person waits for it.
 HURRIED_TIMEOUTS = (1.0, 2.0)
+#: Seconds more to wait for each document of a batch: the DGI is asked for one after the other.
+BATCH_SECONDS_EACH = 0.5
 #: Documents of one batch, and their bytes in all with a margin (contracts §5).
 BATCH_ITEMS = 100
 BATCH_BYTES = 7 << 20
@@ -107,7 +109,8 @@ class SignerConnection:
         :raises SignerError: nothing of the batch was read, or ``answer_malformed``
         """
         data = b'{"invoices":[' + b",".join(canonical for canonical, _id, _hash in documents) + b"]}"
-        reply = self._call("POST", "/api/v1/invoices/batch", most=_MAX_BATCH_ANSWER, data=data, headers=_JSON)
+        more = BATCH_SECONDS_EACH * len(documents)
+        reply = self._call("POST", "/api/v1/invoices/batch", _MAX_BATCH_ANSWER, more, data=data, headers=_JSON)
         results = _items(reply.body.get("results"))
         if len(results) != len(documents):
             raise SignerError("answer_malformed")
@@ -161,14 +164,15 @@ class SignerConnection:
         """Whether a signer lives at this address, and which."""
         return self._call("GET", "/health")
 
-    def _call(self, method: str, path: str, **kwargs) -> Reply:
-        exchange = partial(self._exchange, method, path, **kwargs)
+    def _call(self, method: str, path: str, *limits: float, **kwargs) -> Reply:
+        exchange = partial(self._exchange, method, path, *limits, **kwargs)
         return exchange() if self._patience is None else _within(self._patience, exchange)
 
-    def _exchange(self, method: str, path: str, most: int = _MAX_ANSWER, **kwargs) -> Reply:
+    def _exchange(self, method: str, path: str, most: int = _MAX_ANSWER, more: float = 0, **kwargs) -> Reply:
+        connect, read = self._timeouts
         try:
             response = self._session.request(
-                method, self._url + path, timeout=self._timeouts, allow_redirects=False, **kwargs
+                method, self._url + path, timeout=(connect, read + more), allow_redirects=False, **kwargs
             )
             body = response.content
         except requests.ConnectTimeout as error:

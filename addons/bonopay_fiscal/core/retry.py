@@ -6,6 +6,8 @@ from datetime import timedelta
 LADDER_MINUTES = (0, 1, 2, 5, 15, 60)
 #: About three days of hourly attempts: past the 48 h of arrêté 033 art. 7 g, somebody has to look.
 MAX_ATTEMPTS = 77
+#: A document that others woke often has used up its attempts early: none is given up while the law still gives time.
+LEAST_AGE = timedelta(hours=48)
 #: About a day: half of the 48 h have passed, and somebody should know.
 LATE_ATTEMPTS = 28
 #: Share of a delay by which it is spread, so that the tills of a merchant do not come back together.
@@ -28,6 +30,10 @@ datetime.timedelta(seconds=3600))
     return timedelta(minutes=minutes * (1 - JITTER + 2 * JITTER * draw))
 
 
-def exhausted(attempts: int) -> bool:
-    """Whether ``attempts`` failed attempts are enough to stop and to call a person."""
-    return attempts >= MAX_ATTEMPTS
+def exhausted(attempts: int, age: timedelta) -> bool:
+    """Whether ``attempts`` failed attempts since ``age`` are enough to stop and to call a person.
+
+    >>> exhausted(MAX_ATTEMPTS, timedelta(hours=47)), exhausted(MAX_ATTEMPTS, timedelta(hours=48))
+    (False, True)
+    """
+    return attempts >= MAX_ATTEMPTS and age >= LEAST_AGE

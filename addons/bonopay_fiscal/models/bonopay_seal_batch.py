@@ -6,7 +6,7 @@ from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 
-from ..core.connection import BATCH_BYTES, BATCH_ITEMS, SignerError
+from ..core.connection import BATCH_BYTES, BATCH_ITEMS, BATCH_SECONDS_EACH, SignerError
 from .bonopay_seal import OPEN_STATES
 from .res_company import connect
 
@@ -161,7 +161,8 @@ class BonopaySeal(models.Model):
             free = self.try_lock_for_update(allow_referencing=True)
             free.invalidate_recordset()
             leased = free.filtered(lambda seal: seal.state == "to_seal" and not seal.superseded)
-            span = timedelta(seconds=sum(self.env["res.company"]._bonopay_timeouts())) + _LEASE_MARGIN
+            seconds = sum(self.env["res.company"]._bonopay_timeouts()) + BATCH_SECONDS_EACH * len(leased)
+            span = timedelta(seconds=seconds) + _LEASE_MARGIN
             leased._as_writer().write({"next_attempt_at": fields.Datetime.now() + span})
         return leased
 

@@ -40,7 +40,7 @@ class BonopaySeal(models.Model):
         compute="_compute_deadline",
         store=True,
         precompute=True,
-        help="48 hours after the invoice was issued (arrêté 033, art. 7 g).",
+        help="48 hours after the invoice was issued (arrêté 033, art. 7 g), for the first time if it was corrected.",
     )
     age = fields.Char("Waits for", compute="_compute_age", help="Since the invoice was issued; empty once normalised.")
     board = fields.Selection(
@@ -55,21 +55,28 @@ class BonopaySeal(models.Model):
 
     @api.depends("payload")
     def _compute_deadline(self):
+        first_issues = self._first_issues()
         for seal in self:
             try:
                 issued_at = told.moment(json.loads(seal.payload)["issued_at"])
             except (ValueError, KeyError, TypeError):
                 issued_at = None  # altered in the database: the verifier's business
             seal.issued_at = issued_at
-            seal.deadline_at = issued_at and issued_at + DEADLINE
+            seal.deadline_at = issued_at and min(issued_at, first_issues.get(seal.move_id.id, issued_at)) + DEADLINE
+
+    def _first_issues(self):
+        """When each invoice was first issued: who corrects what was refused has no other 48 hours for it."""
+        earlier = [("move_id", "in", self.move_id.ids), ("superseded", "=", True), ("issued_at", "!=", False)]
+        groups = self.sudo()._read_group(earlier, ["move_id"], ["issued_at:min"])
+        return {move.id: issued_at for move, issued_at in groups}
 
     @api.depends_context("lang")
-    @api.depends("issued_at", "state", "superseded")
+    @api.depends("deadline_at", "state", "superseded")
     def _compute_age(self):
         now = fields.Datetime.now()
         for seal in self:
-            ended = seal.superseded or seal.state == "certified" or not seal.issued_at
-            seal.age = False if ended else seal._span_words(now - seal.issued_at)
+            ended = seal.superseded or seal.state == "certified" or not seal.deadline_at
+            seal.age = False if ended else seal._span_words(now - seal.deadline_at + DEADLINE)
 
     def _span_words(self, span):
         """A span of time in its two largest units.

@@ -243,7 +243,8 @@ class BonopaySeal(models.Model):
             return "dead"
         if error.status in CONTENT_REFUSALS:
             return "invalid"
-        return "dead" if retry.exhausted(attempts) else "to_seal"
+        age = fields.Datetime.now() - (self.issued_at or self.create_date)
+        return "dead" if retry.exhausted(attempts, age) else "to_seal"
 
     def _next_attempt(self, attempts, retry_after=None):
         wait = max(retry.delay(attempts, random.random()), timedelta(seconds=min(retry_after or 0, 3600)))

@@ -7,6 +7,7 @@ from . import (
     test_clients_and_comments,
     test_companies_and_outlets,
     test_comparison_of_totals,
+    test_connection,
     test_core,
     test_credit_notes,
     test_dgi_alarms,

@@ -8,6 +8,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..core import connection
 from ..core.connection import SignerConnection, SignerError
 from ..models import bonopay_seal_batch
 from .common import FiscalCase
@@ -20,6 +21,10 @@ class BatchCase(FiscalCase):
     def setUp(self):
         super().setUp()
         self.twin.requests.clear()
+        # the twin needs no time for each document, and a test none for waiting
+        patience = patch.object(connection, "BATCH_SECONDS_EACH", 0)
+        patience.start()
+        self.addCleanup(patience.stop)
         for scripted in (self.twin.refused, self.twin.poison):
             self.addCleanup(scripted.clear)
 
@@ -208,6 +213,21 @@ class TestBatches(BatchCase):
         self._run_cron()
         self.assertEqual(set(seals.mapped("state")), {"certified"})
         self.assertEqual(len(self._sent()), 4)
+
+    def test_one_by_one_each_answer_is_kept_before_the_next_is_asked_for(self):
+        self.twin.without_batches = True
+        self.addCleanup(setattr, self.twin, "without_batches", False)
+        seals = self._waiting(3)
+        kept = []
+
+        def commit(*_args, **_kwargs):
+            kept.append(seals.filtered(lambda seal: seal.state == "certified"))
+            return 100.0 if len(kept[-1]) < 2 else 0.0
+
+        with patch.object(self.env.registry["ir.cron"], "_commit_progress", commit):
+            self.env["bonopay.seal"]._cron_send()
+        self.assertEqual([len(done) for done in kept if done][:2], [1, 2])
+        self.assertEqual(seals.mapped("state"), ["certified", "certified", "to_seal"], "the run had no time left")
 
     def test_more_than_the_outlet_s_rate_ends_the_run(self):
         with patch.object(bonopay_seal_batch, "BATCH_SIZES", (2, 1)):

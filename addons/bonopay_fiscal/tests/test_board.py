@@ -54,6 +54,17 @@ class TestBoard(FiscalCase):
         self.assertEqual((seal.state, seal.age), ("certified", False))
         self.assertEqual(seal.deadline_at, fields.Datetime.to_datetime("2026-11-23 08:00:00"))
 
+    def test_row_42_a_corrected_invoice_has_no_other_48_hours(self):
+        refused = self._waiting()
+        self.twin.problem_next(422, "payload_invalid")
+        refused._process()
+        self._pass(hours=30)
+        refused.move_id.action_bonopay_correct()
+        again = self.post(refused.move_id, send=False).bonopay_seal_id
+        self.assertNotEqual(again, refused)
+        self.assertEqual(again.issued_at, refused.issued_at + timedelta(hours=30))
+        self.assertEqual((again.deadline_at, again.age), (refused.deadline_at, "1 d 6 h"))
+
     def test_row_42_the_board_tells_what_waits_was_refused_is_near_or_over_48_hours(self):
         overdue = self._waiting()
         self._pass(hours=9)

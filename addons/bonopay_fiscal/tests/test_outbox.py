@@ -268,7 +268,7 @@ class TestOutbox(FiscalCase):
         move = self.post()
         seal = move.bonopay_seal_id
         waits = []
-        with freeze_time("2026-11-21 08:00:00") as clock:
+        with freeze_time(seal.issued_at) as clock:
             while seal.state == "to_seal":
                 self._send(move)
                 if seal.next_attempt_at:
@@ -289,6 +289,18 @@ class TestOutbox(FiscalCase):
         self.assertEqual(seal.state, "to_seal")
         self._send(move)
         self.assertEqual(seal.state, "certified")
+
+    def test_nothing_is_given_up_while_the_law_still_gives_time(self):
+        """Every success of another document wakes those that wait: their attempts may be used up within hours."""
+        self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
+        move = self.post()
+        seal = move.bonopay_seal_id
+        with freeze_time(seal.issued_at) as clock:
+            seal._as_writer().write({"attempts": retry.MAX_ATTEMPTS + 3})
+            clock.tick(timedelta(hours=47))
+            self.assertEqual(self._send(move).state, "to_seal")
+            clock.tick(timedelta(hours=2))
+            self.assertEqual(self._send(move).state, "dead")
 
     def test_settled_documents_are_never_sent_again(self):
         move = self.post()
