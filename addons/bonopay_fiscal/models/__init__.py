@@ -2,6 +2,7 @@ from . import (
     account_chart_template,
     account_journal,
     account_move,
+    account_move_annulment,
     account_move_check_client,
     account_move_check_credit,
     account_move_check_lines,

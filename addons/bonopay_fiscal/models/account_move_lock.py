@@ -97,7 +97,7 @@ class AccountMove(models.Model):
         touched = LOCKED_FIELDS & vals.keys()
         if not touched:
             return
-        for move in self._bonopay_locked_moves():
+        for move in self._bonopay_locked_moves() - self._bonopay_annulled_by(vals):
             changing = sorted(name for name in touched if self._bonopay_changes(move, vals, name))
             if changing:
                 move._bonopay_refuse_change(changing)
@@ -130,7 +130,8 @@ class AccountMove(models.Model):
         # EXTENDS 'account'
         self._bonopay_demand_unlocked({"state": "draft"})
         res = super().button_draft()
-        self._bonopay_live_seals()._supersede()
+        if not self._bonopay_is_annulling():
+            self._bonopay_live_seals()._supersede()
         return res
 
 

@@ -64,6 +64,10 @@ class BonopaySeal(models.Model):
         readonly=True, help="The invoice went back to draft after a refusal: a later posting replaces this document."
     )
 
+    annulled = fields.Boolean(
+        readonly=True, help="The DGI rejected it after it was sealed, and its invoice was cancelled and replaced."
+    )
+
     #                 201, 200                        certified
     #   post ──▶ to_seal ───────▶ sealed ──────────────────────────▶ certified
     #            │  ▲ │             │ ▲ │            rejected
@@ -71,6 +75,7 @@ class BonopaySeal(models.Model):
     #  503, 401… └──┘ │     unknown ▼ │ pending       ▲   ▲
     #                 │           unknown ────────────┘   └─ certified (above)     (asked again until known)
     #   400, 413, 422 ├──▶ invalid ──▶ back to draft: superseded, the next posting is a new document
+    #   rejected ──▶ "Replace": its invoice is cancelled, another one is a new document
     #   409, attempts └──▶ dead ──▶ "Seal now" ──▶ to_seal
     #   exhausted
     state = fields.Selection(STATES, required=True, readonly=True, index=True, default="to_seal")

@@ -71,11 +71,11 @@ class BonopaySeal(models.Model):
         return {move.id: issued_at for move, issued_at in groups}
 
     @api.depends_context("lang")
-    @api.depends("deadline_at", "state", "superseded")
+    @api.depends("deadline_at", "state", "superseded", "annulled")
     def _compute_age(self):
         now = fields.Datetime.now()
         for seal in self:
-            ended = seal.superseded or seal.state == "certified" or not seal.deadline_at
+            ended = seal.superseded or seal.annulled or seal.state == "certified" or not seal.deadline_at
             seal.age = False if ended else seal._span_words(now - seal.deadline_at + DEADLINE)
 
     def _span_words(self, span):
@@ -96,14 +96,14 @@ class BonopaySeal(models.Model):
     # The board: a matter of the clock, so no column can hold it
     # ------------------------------------------------------------------------------------------------------------
 
-    @api.depends("state", "superseded", "deadline_at")
+    @api.depends("state", "superseded", "annulled", "deadline_at")
     def _compute_board(self):
         now = fields.Datetime.now()
         for seal in self:
             seal.board = seal._place_on_board(now)
 
     def _place_on_board(self, now):
-        if self.superseded or self.state == "certified":
+        if self.superseded or self.annulled or self.state == "certified":
             return False
         if self.state in STUCK_STATES:
             return "refused"
@@ -116,7 +116,7 @@ class BonopaySeal(models.Model):
         if operator != "in":
             return NotImplemented
         now = fields.Datetime.now()
-        live = fields.Domain("superseded", "=", False)
+        live = fields.Domain("superseded", "=", False) & fields.Domain("annulled", "=", False)
         under_way = live & fields.Domain("state", "in", OPEN_STATES)
         early = fields.Domain("deadline_at", ">", now + NOTICE) | fields.Domain("deadline_at", "=", False)
         near = fields.Domain("deadline_at", ">", now) & fields.Domain("deadline_at", "<=", now + NOTICE)
@@ -125,7 +125,7 @@ class BonopaySeal(models.Model):
             "near": under_way & near,
             "overdue": under_way & fields.Domain("deadline_at", "<=", now),
             "refused": live & fields.Domain("state", "in", STUCK_STATES),
-            False: fields.Domain("superseded", "=", True) | fields.Domain("state", "=", "certified"),
+            False: ~live | fields.Domain("state", "=", "certified"),
         }
         return fields.Domain.OR([places[place] for place in value if place in places])
 
@@ -135,11 +135,12 @@ class BonopaySeal(models.Model):
             return super()._field_to_sql(alias, field_expr, query)
         now = fields.Datetime.now()
         return SQL(
-            "(CASE WHEN %(superseded)s IS TRUE OR %(state)s = 'certified' THEN NULL"
+            "(CASE WHEN %(superseded)s IS TRUE OR %(annulled)s IS TRUE OR %(state)s = 'certified' THEN NULL"
             " WHEN %(state)s IN %(stuck)s THEN 'refused'"
             " WHEN %(deadline)s <= %(now)s THEN 'overdue'"
             " WHEN %(deadline)s <= %(soon)s THEN 'near' ELSE 'waiting' END)",
             superseded=SQL.identifier(alias, "superseded"),
+            annulled=SQL.identifier(alias, "annulled"),
             state=SQL.identifier(alias, "state"),
             deadline=SQL.identifier(alias, "deadline_at"),
             stuck=STUCK_STATES,

@@ -14,6 +14,7 @@ from odoo.exceptions import UserError
 from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
 from .bonopay_seal import CORRECTABLE_STATES, OPEN_STATES
+from .bonopay_seal_alert import ALERT_TYPE
 from .bonopay_seal_batch import BATCH_SIZES
 from .res_company import connect
 
@@ -74,6 +75,11 @@ class BonopaySeal(models.Model):
         if any(seal._locks_move() for seal in self):
             raise UserError(self.env._("This document was handed to the signer: correct it with a credit note."))
         self._as_writer().write({"superseded": True})
+
+    def _annul(self):
+        """The invoice of a rejected document left the books: nobody has to act on it any more."""
+        self._as_writer().write({"annulled": True})
+        self.move_id.sudo().activity_unlink([ALERT_TYPE])
 
     def _retry_now(self):
         """Try again at once: also what was given up, which gets a new ladder."""

@@ -100,6 +100,11 @@ class AccountMoveSend(models.AbstractModel):
         return super()._check_sending_data(moves, **custom_settings)
 
 
+class AccountPartialReconcile(models.Model):
+    _name = "account.partial.reconcile"
+    _inherit = ["bonopay.role.guard", "account.partial.reconcile"]
+
+
 class AccountPayment(models.Model):
     _name = "account.payment"
     _inherit = ["bonopay.role.guard", "account.payment"]

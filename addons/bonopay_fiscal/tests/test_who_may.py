@@ -40,6 +40,9 @@ class TestWhoMay(RolesCase):
         self.certified = self.post()
         self.twin.problem_next(422, "invalid_payload")
         self.refused = self.post()
+        self.twin.dgi_status = "rejected"
+        self.rejected = self.post()
+        self.twin.dgi_status = "certified"
         self.waiting = self.post(send=False)
         self.new = self.draft()
         self._make_records()
@@ -73,6 +76,7 @@ class TestWhoMay(RolesCase):
             ),
             "account.move.line": (self.new.invoice_line_ids, {"name": "x"}, line),
             "account.move.reversal": (env["account.move.reversal"].create(reversal), {"reason": "x"}, reversal),
+            "account.partial.reconcile": self._reconciliation(),
             "account.payment": (env["account.payment"].create(payment), {"memo": "x"}, payment),
             "payment.transaction": (
                 env["payment.transaction"].create({**paid, "reference": "WEB-1"}),
@@ -131,6 +135,15 @@ class TestWhoMay(RolesCase):
             ),
             "res.partner": (self.client, {"comment": "x"}, {"name": "x"}),
         }
+
+    def _reconciliation(self):
+        """One between two invoices, and the values of another."""
+        receivable = (self.certified | self.waiting).line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        )
+        values = {"debit_move_id": receivable[0].id, "credit_move_id": receivable[1].id, "amount": 1.0,
+                  "debit_amount_currency": 1.0, "credit_amount_currency": 1.0}  # fmt: skip
+        return self.env["account.partial.reconcile"].create(values), {"amount": 2.0}, values
 
     # ------------------------------------------------------------------------------------------------------------
     # What there is
@@ -204,6 +217,7 @@ class TestWhoMay(RolesCase):
         return {
             **calls("account.move", self.new, "action_post"),
             **calls("account.move", self.waiting, "action_bonopay_seal_now"),
+            **calls("account.move", self.rejected, "action_bonopay_replace"),
             **calls("account.move", self.certified, "action_bonopay_open_seal"),
             **calls("account.move", self.refused, "action_bonopay_correct", "button_draft"),
             ("account.move", "print"): self.print_invoice,

@@ -1,0 +1,63 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+
+#: Proof that a rejected document is being cancelled by this module's own code; it is in no remote call's reach.
+_ANNULLING = object()
+_ANNULLING_KEY = "bonopay_annulling"
+
+
+class AccountMove(models.Model):
+    """The way out of a document that the DGI rejected after it was sealed.
+
+    No credit note can correct it, as that names a normalised original (SFE §1.26), and nothing is owed to the DGI for
+    it: it leaves the books, cancelled, with its seal and its number, and another document takes its place.
+    """
+
+    _inherit = "account.move"
+
+    def action_bonopay_replace(self):
+        """Cancel a rejected document and open the draft that replaces it.
+
+        :return: an action that opens the draft
+        :raises UserError: the DGI did not reject this document, or it was replaced already
+        """
+        self.ensure_one()
+        self.check_access("write")
+        seal = self._bonopay_live_seals()
+        if seal.state != "rejected" or self.state != "posted":
+            raise UserError(
+                self.env._(
+                    "%s cannot be replaced: only a document that the DGI rejected is, and once. A normalised invoice "
+                    "is corrected with a credit note.",
+                    self.display_name,
+                )
+            )
+        replacement = self.with_context(include_business_fields=True).copy(self._bonopay_replacement_values())
+        self.with_context(**{_ANNULLING_KEY: _ANNULLING}).button_cancel()
+        seal._annul()
+        self._bonopay_tell_replacement(replacement)
+        return replacement._get_records_action()
+
+    def _bonopay_replacement_values(self):
+        """What a copy leaves out and the document that takes the place of a rejected one says again."""
+        names = ("bonopay_invoice_type", "bonopay_client_type", "bonopay_credit_nature", "bonopay_credit_reason")
+        return {
+            "reversed_entry_id": self.reversed_entry_id.id,
+            "invoice_user_id": self.invoice_user_id.id,
+            **{name: self[name] for name in names},
+        }
+
+    def _bonopay_tell_replacement(self, replacement):
+        link, origin = replacement._get_html_link(title=self.env._("a draft")), self._get_html_link()
+        self.message_post(body=self.env._("Rejected by the DGI, and cancelled: %s replaces it.", link))
+        replacement.message_post(body=self.env._("Replaces %s, which the DGI rejected.", origin))
+
+    @api.model
+    def _bonopay_is_annulling(self):
+        return self.env.context.get(_ANNULLING_KEY) is _ANNULLING
+
+    def _bonopay_annulled_by(self, vals):
+        """Those of these moves that a write may cancel, through "draft": the rejected ones."""
+        if not self._bonopay_is_annulling() or vals.get("state") not in ("draft", "cancel"):
+            return self.browse()
+        return self._bonopay_live_seals().filtered(lambda seal: seal.state == "rejected").move_id
