@@ -38,6 +38,7 @@
         "report/report_paperformat.xml",
         "report/report_invoice_templates.xml",
         "report/report_ticket_templates.xml",
+        "report/report_poster_templates.xml",
     ],
     "demo": [
         "demo/res_company.xml",

@@ -26,6 +26,7 @@ from . import (
     test_paper_is_closed,
     test_payload_vectors,
     test_portal,
+    test_poster,
     test_posting,
     test_provinces,
     test_rate_of_the_day,
