@@ -26,6 +26,7 @@ from . import (
     bonopay_seal_message,
     bonopay_seal_outbox,
     bonopay_seal_ready,
+    bonopay_signer_core,
     ir_attachment,
     ir_module_module,
     payment_transaction,

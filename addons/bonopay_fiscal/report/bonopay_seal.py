@@ -35,6 +35,7 @@ class BonopaySeal(models.Model):
             "email": outlet.email or company.email or None,
             "isf": outlet.isf or None,
             "zone": outlet.tz,
+            "core": outlet._core_words(),
         }
 
     def _print_facts(self):

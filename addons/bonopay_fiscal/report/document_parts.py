@@ -20,7 +20,7 @@ class PayloadAlteredError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """The point of sale as it was when the document was frozen (SFE §1.2 a, c, d, v)."""
+    """The point of sale as it was when the document was frozen (SFE §1.2 a, c, d, v); `core`: the fiscal core then."""
 
     name: str
     outlet: str | None = None
@@ -30,6 +30,7 @@ class Issuer:
     email: str | None = None
     isf: str | None = None
     zone: str = "Africa/Kinshasa"
+    core: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def invoice_document(seal: SealFacts, issuer: Issuer, copy: Copy | None) -> Invo
         dgi=_dgi_block(seal) if is_fiscal else None,
         verification=_verification_block(seal, issuer) if seal.qr_payload else None,
         provisional=None if is_fiscal else _provisional_block(payload, seal, issuer),
-        identity=_identity(payload, seal),
+        identity=_identity(payload, seal, issuer),
         **title,
         **parties,
         **content,
@@ -170,8 +170,9 @@ def _provisional_block(payload: dict[str, Any], seal: SealFacts, issuer: Issuer)
     return ProvisionalBlock(reason, way_out, labels.MISSING_ELEMENTS, fmt.local_time(deadline, issuer.zone))
 
 
-def _identity(payload: dict[str, Any], seal: SealFacts) -> str:
-    """What stands at the foot of every sheet, so that loose sheets find their invoice again."""
+def _identity(payload: dict[str, Any], seal: SealFacts, issuer: Issuer) -> str:
+    """What stands at the foot of every sheet: whose it is when it lies loose, and which core made it (arrêté 034)."""
     if not seal.is_normalised:
         return f"Bon provisoire – non fiscal · {seal.fiscal_number or payload['document_id']}"
-    return f"{seal.fiscal_number} · Code DEF/DGI {seal.dgi_code}"
+    core = f" · Noyau fiscal {issuer.core}" if issuer.core else ""
+    return f"{seal.fiscal_number} · Code DEF/DGI {seal.dgi_code}{core}"

@@ -14,6 +14,7 @@ from . import (
     test_dgi_status,
     test_due_date,
     test_findings,
+    test_fiscal_core,
     test_forging,
     test_javascript,
     test_life_of_a_database,

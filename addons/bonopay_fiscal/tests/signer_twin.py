@@ -56,6 +56,7 @@ class SignerTwin:
         self.day = "2026-11-21"
         self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
         self.restartable = {"KIN001": 0}
+        self.core = {"version": "1.1.1", "fingerprint": "0123456789abcdef" * 4}
         self.refused = {}
         self.poison = {}
         self.without_batches = False
@@ -114,7 +115,7 @@ class SignerTwin:
         with self._lock:
             self.requests.append((method, path, body))
             if path == "/health":
-                return 200, canonical({"status": "ok"}), {}
+                return 200, canonical({"status": "ok", "fiscal_core": self.core}), {}
             if headers.get("Authorization") != f"Bearer {API_KEY}":
                 return (
                     401,
