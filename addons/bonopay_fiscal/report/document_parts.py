@@ -94,11 +94,11 @@ class VerificationBlock:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalBlock:
-    """Why a slip is not an invoice, what it lacks and, of a sale, until when it must be put in order."""
+    """Why a slip is not an invoice; what it lacks, unless it never will be one; until when a sale is put in order."""
 
     reason: str
     way_out: str
-    missing: str
+    missing: str | None
     deadline: str | None
 
 

@@ -58,7 +58,9 @@ def draft_slip(draft: DraftFacts, issuer: Issuer) -> InvoiceDocument:
         isf=None,
         dgi=None,
         verification=None,
-        provisional=ProvisionalBlock(reason, way_out, labels.MISSING_ELEMENTS, deadline=None),
+        provisional=ProvisionalBlock(
+            reason, way_out, missing=None if draft.is_cancelled else labels.MISSING_ELEMENTS, deadline=None
+        ),
         identity=f"Bon provisoire – non fiscal · {draft.reference}",
         **title,
         **parties,

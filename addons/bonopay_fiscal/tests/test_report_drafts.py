@@ -99,6 +99,8 @@ class TestDraftSlip(BaseCase):
     def test_a_cancelled_draft_is_promised_no_normalisation(self):
         self.assertEqual(self.slip(is_cancelled=True).provisional.reason, "Document annulé")
         self.assertEqual(self.slip().provisional.reason, "Brouillon")
+        self.assertIsNone(self.slip(is_cancelled=True).provisional.missing)
+        self.assertTrue(self.slip().provisional.missing)
 
     def test_a_draft_of_a_test_outlet_says_so(self):
         self.assertEqual(self.slip(test_mode=True).marks, ("TEST – SANS VALEUR FISCALE", "NON FISCAL"))
@@ -166,8 +168,13 @@ class TestReportDrafts(OwnReportCase):
 
     def test_a_cancelled_draft_is_a_slip_as_well(self):
         move = self.draft()
+        self.assertIn("Il manque :", common.pdf_text(self.print_pdf(move)))
         move.button_cancel()
-        self.assert_slip(common.pdf_text(self.print_pdf(move)))
+        for pdf in (self.print_pdf(move), self.report._render_qweb_pdf("bonopay_fiscal.report_ticket", move.ids)[0]):
+            text = common.pdf_text(pdf)
+            self.assert_slip(text)
+            self.assertIn("Document annulé", text)
+            self.assertNotIn("Il manque", text)
 
     def test_sfe_1_11_a_draft_for_a_company_without_type_prints_and_names_none(self):
         self.partner.is_company = True
