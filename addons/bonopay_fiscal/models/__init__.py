@@ -18,6 +18,7 @@ from . import (
     bonopay_credential,
     bonopay_outlet,
     bonopay_outlet_status,
+    bonopay_print,
     bonopay_seal,
     bonopay_seal_alert,
     bonopay_seal_batch,

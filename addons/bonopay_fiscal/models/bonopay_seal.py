@@ -160,8 +160,3 @@ class BonopaySeal(models.Model):
     def _compute_display_name(self):
         for seal in self:
             seal.display_name = seal.fiscal_number or seal.move_id.name or seal.document_id
-
-    def _count_print(self):
-        """Count one more print of each seal (SFE §1.8: what is printed again is a duplicate)."""
-        for seal in self._as_writer():
-            seal.write({"print_count": seal.print_count + 1})

@@ -105,13 +105,13 @@ class IrActionsReport(models.Model):
         """This report, knowing which copy of the invoice it is about to print; the copy is counted first, so that
         two prints at once cannot both be the original."""
         seal = move.sudo().bonopay_seal_id
+        is_roll = self._get_report(report_ref).report_name == TICKET_REPORT
         number = 0
         if seal and seal._is_normalised():
             number = seal.print_count
-            seal._count_print()
-            seal.flush_recordset()  # whoever loses the race starts again before rendering, not after
+            seal._count_print("roll" if is_roll else "sheet")
         report = self.with_context(bonopay_copy=Copy(number), report_pdf_no_attachment=True)
-        if self._get_report(report_ref).report_name != TICKET_REPORT:
+        if not is_roll:
             return report.with_context(bonopay_ticket_height=None)
         printed = move.with_context(bonopay_copy=Copy(number))
         roll = printed._bonopay_ticket(printed._bonopay_invoice_document())
@@ -125,12 +125,14 @@ class IrActionsReport(models.Model):
         evidence = seal._print_attachments() if seal else {}
         with stream_data["stream"] as rendered:
             content = rendered.getvalue()
-        if self.env.context["bonopay_ticket_height"]:  # its marks and its foot are part of it
+        is_roll = bool(self.env.context["bonopay_ticket_height"])
+        if is_roll:  # its marks and its foot are part of it
             content = finish_ticket(content, title, evidence)
         else:
             content = finish_pdf(content, title, document.identity, document.marks, evidence)
         stream_data["stream"] = io.BytesIO(content)
-        is_original = document.is_fiscal and self.env.context["bonopay_copy"].number == 0
+        # a ticket is the original of whoever took it, and no page to send: what is sent later is a duplicata
+        is_original = document.is_fiscal and self.env.context["bonopay_copy"].number == 0 and not is_roll
         if is_original and self.env.context.get("bonopay_keep_original") and not move.invoice_pdf_report_id:
             self._bonopay_keep(move, content)
 

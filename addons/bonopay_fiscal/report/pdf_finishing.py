@@ -41,19 +41,19 @@ def finish_pdf(
 
 
 def finish_ticket(content: bytes, title: str, attachments: Mapping[str, bytes]) -> bytes:
-    """Cut the blank paper off behind the last line of a ticket, embed the attachments.
+    """Cut the blank paper off behind the last line of each page of a ticket, embed the attachments.
 
     :param attachments: name → JSON bytes, embedded unchanged
     """
     reader = OdooPdfFileReader(io.BytesIO(content), strict=False)
     writer = OdooPdfFileWriter()
     writer.appendPagesFromReader(reader)
-    last = reader.getNumPages() - 1
-    end = _end_of_text(reader.getPage(last))
-    if end is not None:
-        page = writer.getPage(last)
-        box = (0, int(end - ROLL_MARGIN), int(page.mediaBox.getWidth()), int(page.mediaBox.getHeight()))
-        page[NameObject("/MediaBox")] = ArrayObject(map(NumberObject, box))
+    for number in range(reader.getNumPages()):
+        end = _end_of_text(reader.getPage(number))
+        if end is not None:
+            page = writer.getPage(number)
+            box = (0, int(end - ROLL_MARGIN), int(page.mediaBox.getWidth()), int(page.mediaBox.getHeight()))
+            page[NameObject("/MediaBox")] = ArrayObject(map(NumberObject, box))
     writer.addMetadata({"/Title": title})
     return _written(writer, attachments)
 

@@ -1,7 +1,8 @@
 """The same document on a roll of 80 mm: larger symbols, and the height of the paper that it takes.
 
 Pure. A roll has no sheets, but wkhtmltopdf wants the height of the page before it draws it, so it is reckoned here from
-heights that are estimated on the generous side: some blank paper may follow, nothing is cut.
+heights that are estimated on the generous side: some blank paper may follow, nothing is cut. Where a sale is longer
+than a page of a PDF can be, the roll goes on in another page, between two lines, under a head that says whose it is.
 """
 
 import math
@@ -10,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from .document_parts import InvoiceDocument
 from .invoice_sheets import PX_PER_MM, Row
-from .line_pagination import text_lines
+from .line_pagination import paginate, text_lines
 from .qr_symbol import QrSymbol
 
 PAPER_MM, MARGIN_MM = 80, 4  # between the margins lie the 72 mm, 576 dots, that a printer of 80 mm can reach
 WIDTH = 354.0  # px of the same 72 mm
-LONGEST_MM = 5000  # of one page of a PDF
+LONGEST_MM = 5000  # of one page: a PDF has none above 5080
 
 # A printer of 58 mm scales the 72 mm to its 384 dots: a module of 0.76 mm still has 4 of them.
 MODULE_MM = 0.76
@@ -28,14 +29,24 @@ NAME_FONT, NAME_LINE = 18.0, 24.0
 HEADING_FONT, HEADING_LINE = 17.0, 23.0
 CODE_FONT, CODE_LINE = 16.0, 22.0
 MARK, GAP, BOX = 42.0, 11.0, 26.0
+CONTINUED = 120.0  # the head of a further page, and the line that announces it
 AMOUNT_EM = 0.64
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """What the roll adds to a document."""
+class Part:
+    """The lines that one page of the roll holds."""
 
     rows: tuple[Row, ...]
+    is_first: bool
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the roll adds to a document; `height_mm` is that of its longest page."""
+
+    parts: tuple[Part, ...]
     dgi_qr: QrSymbol | None
     verification_qr: QrSymbol | None
     height_mm: int
@@ -46,14 +57,29 @@ def ticket(document: InvoiceDocument) -> Ticket:
     rows = tuple(row for sheet in document.sheets for row in sheet.rows)
     dgi_qr = document.dgi and replace(document.dgi.qr, width_mm=DGI_QR_MM)
     verification_qr = document.verification and _scaled(document.verification.qr)
-    heights = (
-        *_head(document),
-        *(_row(row) for row in rows),
-        *_sums(document),
-        *_security(document, dgi_qr, verification_qr),
+    head = sum(_head(document))
+    tail = sum((*_sums(document), *_security(document, dgi_qr, verification_qr)))
+    parts, height = _parts(rows, head, tail, MARK * len(document.marks))
+    return Ticket(parts, dgi_qr, verification_qr, math.ceil(height / PX_PER_MM) + 2 * MARGIN_MM)
+
+
+def _parts(rows: tuple[Row, ...], head: float, tail: float, marks: float) -> tuple[tuple[Part, ...], float]:
+    """Share the lines out over the pages; also the height of the longest one in px, which no page exceeds."""
+    room = (LONGEST_MM - 2 * MARGIN_MM) * PX_PER_MM - CONTINUED - marks
+    heights = [_row(row) for row in rows]
+    ranges = paginate(heights, first=room - head, following=room, tail=tail)
+    last = len(ranges) - 1
+    parts = tuple(
+        Part(tuple(rows[index] for index in indices), is_first=number == 0, is_last=number == last)
+        for number, indices in enumerate(ranges)
     )
-    height = math.ceil(sum(heights) / PX_PER_MM) + 2 * MARGIN_MM
-    return Ticket(rows, dgi_qr, verification_qr, min(height, LONGEST_MM))
+    taken = [
+        sum(heights[index] for index in indices)
+        + (head if number == 0 else CONTINUED + marks)
+        + (tail if number == last else 0)
+        for number, indices in enumerate(ranges)
+    ]
+    return parts, max(taken)
 
 
 def _scaled(qr: QrSymbol) -> QrSymbol:

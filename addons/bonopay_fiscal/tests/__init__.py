@@ -29,6 +29,7 @@ from . import (
     test_portal,
     test_poster,
     test_posting,
+    test_print_log,
     test_provinces,
     test_rate_of_the_day,
     test_report_copies,

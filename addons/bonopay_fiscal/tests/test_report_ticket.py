@@ -6,7 +6,7 @@ from odoo.tests import BaseCase, tagged
 
 from ..report.document_parts import Copy
 from ..report.qr_symbol import QrSymbol
-from ..report.ticket import MARGIN_MM, PAPER_MM, ticket
+from ..report.ticket import LONGEST_MM, MARGIN_MM, PAPER_MM, ticket
 from . import test_report_common as common
 from .test_report_common import item, payload
 from .test_report_document import CREDIT, page
@@ -98,10 +98,10 @@ class TestTicketText(TicketCase):
         self.assertEqual([mention for mention, place in zip(mentions, places, strict=True) if place < 0], [])
         self.assertEqual(places, sorted(places))
 
-    def test_art_33_7_c_the_till_s_demand_is_on_the_ticket(self):
+    def test_row_52_the_till_s_demand_is_on_the_ticket(self):
         self.assertIn("EXIGEZ LA FACTURE NORMALISÉE", self.text)
 
-    def test_sfe_1_2_export_advance_and_credit_say_so(self):
+    def test_sfe_1_7_export_advance_and_credit_say_so(self):
         document = payload(invoice_type="FA", credit=CREDIT)
         text = common.pdf_text(self.print_ticket(self.sealed_move(document)))
         for mention in ("FACTURE D'AVOIR", "Avoir suite reprise", "Document d'origine", CREDIT["original_dgi_code"]):
@@ -128,10 +128,16 @@ class TestTicketCopies(TicketCase):
         self.assertEqual(texts[2].count("DUPLICATA N° 2"), 2, "above and below")
         self.assertEqual(move.sudo().bonopay_seal_id.print_count, 3)
 
-    def test_sfe_1_8_a_ticket_that_is_the_original_is_what_is_sent_later(self):
+    def test_sfe_1_8_after_a_ticket_as_the_original_the_sheet_that_is_sent_is_a_duplicata(self):
         move = self.sealed_move()
-        printed = self.print_ticket(move)
-        self.assertEqual(move.invoice_pdf_report_id.raw, printed)
+        self.print_ticket(move)
+        self.assertFalse(move.invoice_pdf_report_id, "a roll of paper is no file to send")
+        wizard = self.env["account.move.send.wizard"]
+        context = {"active_model": "account.move", "active_ids": move.ids, "force_report_rendering": True}
+        wizard.with_context(**context).create({"sending_methods": []}).action_send_and_print()
+        sent = move.invoice_pdf_report_id.raw
+        self.assertIn("A4", common.run("pdfinfo", "-", data=sent).decode())
+        self.assertIn("DUPLICATA N° 1", common.pdf_text(sent))
 
     def test_row_44_a_slip_on_a_roll_is_no_invoice_and_counts_as_none(self):
         move = self.sealed_move(state="sealed")
@@ -199,6 +205,23 @@ class TestTicketPaper(TicketCase):
         text = common.pdf_text(pdf)
         for number in range(1, 121):
             self.assertEqual(text.count(f"ART{number:04d}"), 1)
+
+    def test_a_sale_longer_than_a_page_goes_on_in_another_and_is_whole(self):
+        move = self.sealed_move(payload(many_lines(900)))
+        pdf = self.print_ticket(move)
+        parts = ticket(move.with_context(bonopay_copy=Copy(0))._bonopay_invoice_document()).parts
+        pages = common.pdf_pages(pdf)
+        self.assertGreater(len(parts), 1)
+        self.assertEqual(len(pages), len(parts), "no page breaks where none was reckoned")
+        for text, part in zip(pages, parts, strict=True):
+            self.assertEqual(sum(f"{row.code} " in text for row in part.rows), len(part.rows))
+            self.assertEqual("(suite)" in text, not part.is_first)
+            self.assertEqual("Suite sur le ticket suivant" in text, not part.is_last)
+            self.assertIn(common.FISCAL_NUMBER, text)
+        self.assertIn(common.DGI_CODE, pages[-1])
+        sizes = common.run("pdfinfo", "-l", "9", "-", data=pdf).decode()
+        heights = [float(line.split(" x ")[1].split()[0]) for line in sizes.splitlines() if line.endswith("pts")]
+        self.assertLessEqual(max(heights), 14400, "points: no reader shows more")
 
     def test_the_longest_texts_and_figures_stay_on_the_roll(self):
         lines = [
@@ -305,5 +328,12 @@ class TestTicketPresenter(BaseCase):
         short, long = (ticket(page(payload(many_lines(count)))).height_mm for count in (1, 50))
         self.assertGreater(long, short + 49 * 8)
 
-    def test_a_sale_of_a_thousand_lines_asks_for_no_longer_page_than_a_pdf_can_have(self):
-        self.assertLessEqual(ticket(page(payload(many_lines(1000)))).height_mm, 5080)
+    def test_no_page_of_a_roll_is_longer_than_a_pdf_can_have_and_no_line_is_lost(self):
+        for count in (1, 500, 600, 700, 1000, 2500):
+            roll = ticket(page(payload(many_lines(count))))
+            self.assertLessEqual(roll.height_mm, LONGEST_MM, count)
+            codes = [row.code for part in roll.parts for row in part.rows]
+            self.assertEqual(codes, [f"ART{number:04d}" for number in range(1, count + 1)])
+            self.assertEqual([part.is_first for part in roll.parts].index(True), 0)
+            self.assertEqual([part.is_last for part in roll.parts].index(True), len(roll.parts) - 1)
+        self.assertGreater(len(roll.parts), 2)

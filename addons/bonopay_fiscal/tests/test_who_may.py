@@ -49,6 +49,7 @@ class TestWhoMay(RolesCase):
 
     def _make_records(self):
         env, outlet = self.env, self.outlet
+        self.certified.bonopay_seal_id._count_print("sheet")
         alarm = env["bonopay.alarm"].create({"outlet_id": outlet.id, "code": "token_expiring", "level": "notice"})
         test = env["bonopay.connection.test"].create({"company_id": self.company.id})
         check = env["bonopay.connection.check"].create({"test_id": test.id, "name": "Signer reachable"})
@@ -103,6 +104,11 @@ class TestWhoMay(RolesCase):
                 {"outlet_id": outlet.id, "kind": "mcf"},
             ),
             "bonopay.outlet": (outlet, {"street": "x"}, {"name": "x", "code": "XXX", "company_id": self.company.id}),
+            "bonopay.print": (
+                self.certified.bonopay_seal_id.print_ids,
+                {"number": 9},
+                {"seal_id": self.certified.bonopay_seal_id.id, "user_id": env.uid, "number": 9, "paper": "sheet"},
+            ),
             "bonopay.seal": (
                 self.certified.bonopay_seal_id,
                 {"state": "dead"},
@@ -191,7 +197,7 @@ class TestWhoMay(RolesCase):
     def spare(self, model):
         """A record that nothing refers to, so that only rights can keep somebody from deleting it."""
         record, _written, created = self.records[model]
-        kept = ("bonopay.seal", "bonopay.credential", "ir.module.module", "res.company")
+        kept = ("bonopay.seal", "bonopay.print", "bonopay.credential", "ir.module.module", "res.company")
         return record if model in kept else self.env[model].create(created)
 
     def method_calls(self):

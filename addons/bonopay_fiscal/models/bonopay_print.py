@@ -1,0 +1,87 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+from .bonopay_seal import _WRITER, _WRITER_KEY
+
+PAPERS = [("sheet", "A4 sheet"), ("roll", "80 mm ticket")]
+_READERS = "bonopay_fiscal.group_fiscal_manager,bonopay_fiscal.group_fiscal_auditor"
+
+
+class BonopayPrint(models.Model):
+    """One print of a normalised document: who, when, and which copy (SFE §1.8, arrêté 034 art. 28).
+
+    A row is written by the print itself, in its transaction, before anything is rendered. Nobody creates, changes or
+    deletes one otherwise, for the reasons that `bonopay.seal` gives. Slips are no invoices and are not counted.
+    """
+
+    _name = "bonopay.print"
+    _description = "Print of a normalised document"
+    _order = "id desc"
+
+    seal_id = fields.Many2one("bonopay.seal", required=True, readonly=True, index=True, ondelete="restrict")
+    move_id = fields.Many2one(related="seal_id.move_id")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True, ondelete="restrict")
+    outlet_id = fields.Many2one("bonopay.outlet", required=True, readonly=True, index=True, ondelete="restrict")
+    fiscal_number = fields.Char(related="seal_id.fiscal_number")
+    user_id = fields.Many2one("res.users", "Printed by", required=True, readonly=True, ondelete="restrict")
+    printed_at = fields.Datetime("Printed on", required=True, readonly=True)
+    number = fields.Integer(
+        "Copy", required=True, readonly=True, help="0 is the original, n the duplicata that bears this number."
+    )
+    paper = fields.Selection(PAPERS, required=True, readonly=True)
+
+    _copy_unique = models.Constraint("UNIQUE(seal_id, number)", "Each copy of a document is printed once.")
+
+    @api.depends("number")
+    def _compute_display_name(self):
+        for log in self:
+            log.display_name = f"DUPLICATA N° {log.number}" if log.number else self.env._("Original")
+
+    @api.model
+    def _demand_writer(self):
+        if self.env.context.get(_WRITER_KEY) is not _WRITER:
+            raise AccessError(self.env._("A print is recorded by printing alone. Nobody can change the record."))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self._demand_writer()
+        return super().create(vals_list).with_context(**{_WRITER_KEY: None})
+
+    def write(self, vals):
+        self._demand_writer()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=True)
+    def _unlink_never(self):
+        raise AccessError(self.env._("The record of a print is kept for ever."))
+
+    def copy(self, default=None):  # pylint: disable=method-required-super
+        raise AccessError(self.env._("The record of a print cannot be copied."))
+
+
+class BonopaySeal(models.Model):
+    _inherit = "bonopay.seal"
+
+    print_ids = fields.One2many("bonopay.print", "seal_id", "Prints on record", readonly=True, groups=_READERS)
+
+    def _count_print(self, paper):
+        """Count one more print of each seal, and record whose it was (SFE §1.8: what is printed again is a duplicata).
+
+        :param str paper: `sheet` or `roll`
+        """
+        user, now = self.env.user, fields.Datetime.now()
+        for seal in self._as_writer():
+            number = seal.print_count
+            seal.write({"print_count": number + 1})
+            seal.flush_recordset()  # of two prints at once, one loses the race here and starts again before rendering
+            seal.env["bonopay.print"].create(
+                {
+                    "seal_id": seal.id,
+                    "company_id": seal.company_id.id,
+                    "outlet_id": seal.outlet_id.id,
+                    "user_id": user.id,
+                    "printed_at": now,
+                    "number": number,
+                    "paper": paper,
+                }
+            )
