@@ -1,9 +1,29 @@
 """What a customer finds on the portal and in the e-mail is what was sealed."""
 
+from unittest.mock import patch
+
 from odoo.tests import HttpCase, new_test_user, tagged
+
+from odoo.addons.account.models.account_move import AccountMove
 
 from .common import FiscalCase
 from .test_report_common import pdf_text
+
+FRAME_IS_LOADED = "document.getElementById('invoice_html')?.contentDocument?.querySelector('.bp-sheet') != null"
+FITS = """
+    const frame = document.getElementById("invoice_html");
+    const page = frame.contentDocument.querySelector(".bp");
+    const right = page.getBoundingClientRect().right;
+    const scrolls = getComputedStyle(page).overflowX === "auto";
+    const amounts = [...page.querySelectorAll(".bp-figure")].map((cell) => cell.getBoundingClientRect().right);
+    if (right > frame.clientWidth) {
+        console.error(`the page ends at ${right}, the frame at ${frame.clientWidth}`);
+    } else if (!scrolls && Math.max(...amounts) > frame.clientWidth) {
+        console.error(`figures end at ${Math.max(...amounts)}, the frame at ${frame.clientWidth}`);
+    } else {
+        console.log("test successful");
+    }
+"""
 
 
 @tagged("post_install", "-at_install")
@@ -92,6 +112,15 @@ class TestPortal(FiscalCase, HttpCase):
             self.assertIn(move.bonopay_fiscal_number, html)
             self.assertIn(move.bonopay_dgi_code, html)
 
+    def test_the_invoice_fits_into_the_frame_of_the_page(self):
+        """The frame does not scroll: what is wider than it would be cut off."""
+        move = self.sell()
+        self.env.flush_all()
+        for size in ("1366x768", "1000x768", "400x800"):
+            with self.subTest(size=size):
+                self.browser_size = size
+                self.browser_js(move.get_portal_url(), FITS, FRAME_IS_LOADED, login="bp_portal_customer", timeout=30)
+
     def test_sfe_1_4_the_pdf_carries_the_seal_by_session_and_by_access_token(self):
         move = self.sell()
         for query in ({"report_type": "pdf"}, {"report_type": "pdf", "download": "true"}):
@@ -125,7 +154,7 @@ class TestMail(FiscalCase):
             self.assertIn(move.bonopay_fiscal_number, text)
         self.assertIn(move.bonopay_dgi_code, mail.body)
 
-    def test_a_credit_note_is_named_so_too(self):
+    def test_the_e_mail_of_a_credit_note_says_credit_note_and_never_invoice(self):
         move = self.post()
         stated = {"bonopay_credit_nature": "RAN", "reason": "Commande annulée"}
         values = {"journal_id": self.journal.id, "move_ids": move.ids, **stated}
@@ -133,7 +162,25 @@ class TestMail(FiscalCase):
         credit = self.env["account.move"].browse(wizard.refund_moves()["res_id"])
         self.post(credit)
         template = credit._get_mail_template()
-        self.assertIn(credit.bonopay_fiscal_number, template._render_field("subject", credit.ids)[credit.id])
+        self.assertEqual(template, self.env.ref("bonopay_fiscal.email_template_credit_note"))
+        for field in ("subject", "body_html"):
+            text = template._render_field(field, credit.ids)[credit.id]
+            self.assertIn(credit.bonopay_fiscal_number, text)
+            self.assertIn("credit note", text)
+            self.assertNotIn("invoice", text)
+        self.assertEqual((move | credit)._get_mail_template(), self.env.ref("bonopay_fiscal.email_template_invoice"))
+
+    def test_a_text_that_the_merchant_wrote_is_not_overridden(self):
+        move = self.post()
+        ours = self.env.ref("bonopay_fiscal.email_template_invoice")
+        odoos = self.env.ref("account.email_template_edi_invoice")
+        self.assertEqual(move._get_mail_template(), ours)
+        odoos.with_user(self.env.ref("base.user_admin")).sudo().subject = "Votre facture de la Maison du Fleuve"
+        self.env.flush_all()
+        self.assertEqual(move._get_mail_template(), odoos)
+        another = odoos.copy()
+        with patch.object(AccountMove, "_get_mail_template", lambda moves: another):
+            self.assertEqual(move._get_mail_template(), another)
 
     def test_what_has_no_fiscal_number_keeps_odoo_s_template(self):
         self.assertEqual(self.draft()._get_mail_template(), self.env.ref("account.email_template_edi_invoice"))
