@@ -49,7 +49,7 @@ def test_line_is_rounded_half_up_before_the_group_is_summed() -> None:
     assert group_of([item("0.05", "0.300", "A")] * 2, "ht", "A") == ("0.04", "0.00", "0.04")
 
 
-def test_specific_tax_enters_the_base_in_ht() -> None:
+def test_sfe_1_5_10_specific_tax_enters_the_base_in_ht() -> None:
     assert group_of([item("100", specific="10")], "ht") == ("110.00", "17.60", "127.60")
 
 
@@ -57,7 +57,7 @@ def test_specific_tax_is_added_with_its_own_vat_in_ttc() -> None:
     assert group_of([item("116", specific="10")], "ttc") == ("110.00", "17.60", "127.60")
 
 
-def test_group_n_is_wholly_vat_and_group_l_bears_none() -> None:
+def test_sfe_1_14_group_n_is_wholly_vat_and_group_l_bears_none() -> None:
     totals = compute_totals([item("50", group="N"), item("20", group="L"), item("116")], "ttc", RATES)
     assert totals.groups["N"] == GroupTotals(Decimal("0.00"), Decimal("50.00"), Decimal("50.00"))
     assert totals.groups["L"] == GroupTotals(Decimal("20.00"), Decimal("0.00"), Decimal("20.00"))

@@ -209,5 +209,5 @@ def test_body_beyond_the_limit_is_refused(client: Client) -> None:
     assert client.http.post("/api/invoice", content=b" " * (1 << 20) + b"{}").status_code == 413
 
 
-def test_isf_is_the_one_of_the_account(client: Client) -> None:
+def test_sfe_1_3_isf_is_the_one_of_the_account(client: Client) -> None:
     assert client.submit(sale(isf=ISF))["errorCode"] is None

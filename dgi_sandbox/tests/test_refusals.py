@@ -256,7 +256,7 @@ def test_original_mode(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["FA", "EA"])
-def test_rebate_refers_to_no_sale(client: Client, kind: str) -> None:
+def test_sfe_1_28_rebate_refers_to_no_sale(client: Client, kind: str) -> None:
     assert client.submit(credit_note("RRR", type=kind, referenceType="RRR"))["errorCode"] is None
 
 

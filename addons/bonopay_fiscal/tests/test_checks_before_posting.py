@@ -1,3 +1,5 @@
+import json
+
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -51,7 +53,7 @@ class TestChecksBeforePosting(FiscalCase):
         move = self.post()
         self.assertIn('"merchant_nif":"A1234567B"', move.bonopay_seal_id.payload)
 
-    def test_customer_compulsory_fields_by_type(self):
+    def test_annex_i_customer_compulsory_fields_by_type(self):
         for kind in ("PM", "PC", "PL"):
             self.client.write({"bonopay_client_type": kind, "vat": False})
             self.check_faults(self.draft(), "client.nif")
@@ -79,25 +81,25 @@ class TestChecksBeforePosting(FiscalCase):
         move = self.draft(self.line(), self.line(tax_ids=[Command.set(other.ids)]))
         self.check_faults(move, "tax.rates")
 
-    def test_prices_with_and_without_tax_are_not_mixed(self):
+    def test_sfe_1_5_3_prices_with_and_without_tax_are_not_mixed(self):
         included = self.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
         move = self.draft(self.line(), self.line(tax_ids=[Command.set(included.ids)]))
         self.check_faults(move, "price_mode")
         self.post(move := self.draft(self.line(tax_ids=[Command.set(included.ids)])))
         self.assertIn('"price_mode":"ttc"', move.bonopay_seal_id.payload)
 
-    def test_zero_and_negative_lines(self):
+    def test_sfe_1_21_no_zero_and_no_negative_line(self):
         self.check_faults(self.draft(self.line(price_unit=-5), self.line(price_unit=100)), "line.price")
         self.check_faults(self.draft(self.line(discount=100)), "line.price")
         self.check_faults(self.draft(self.line(quantity=0)), "line.quantity")
         self.check_faults(self.draft(self.line(price_unit=0.01, quantity=0.01)), "line.amount")
 
-    def test_document_without_article(self):
+    def test_sfe_1_6_document_without_article_is_refused(self):
         note = Command.create({"display_type": "line_note", "name": "Merci"})
         self.check_faults(self.draft(note), "lines.none")
         self.assertEqual(self.draft(self.line(), note)._bonopay_faults(), [])
 
-    def test_levies_go_with_their_groups_only(self):
+    def test_annex_ii_levies_go_with_their_groups_only(self):
         levy = self.tax("bonopay_sale_l")
         levy.active = True
         self.check_faults(self.draft(self.line(tax_ids=[Command.set(levy.ids)])), "item.type_group")
@@ -110,12 +112,12 @@ class TestChecksBeforePosting(FiscalCase):
         usd.active = True
         self.check_faults(self.draft(currency_id=usd.id), "currency")
 
-    def test_type_suits_the_document(self):
+    def test_sfe_1_7_type_suits_the_document(self):
         move = self.draft()
         move.bonopay_invoice_type = "FA"
         self.check_faults(move, "type")
 
-    def test_export_bears_no_vat(self):
+    def test_sfe_1_7_export_bears_no_vat(self):
         move = self.draft(self.line(), self.line(tax_ids=[Command.set(self.tax("tva_export_0").ids)]))
         move.bonopay_invoice_type = "EV"
         self.check_faults(move, "type.export")
@@ -134,7 +136,7 @@ class TestChecksBeforePosting(FiscalCase):
         )
         self.check_faults(move, "totals")
 
-    def test_item_code_falls_back_to_a_stable_one(self):
+    def test_sfe_1_16_item_code_falls_back_to_a_stable_one(self):
         self.rice.default_code = False
         move = self.draft(
             self.line(),
@@ -146,6 +148,19 @@ class TestChecksBeforePosting(FiscalCase):
         self.assertEqual(codes[0], f"ART{self.rice.id:06d}")
         self.assertRegex(codes[1], r"^LIBRE-[0-9A-F]{8}$")
         self.assertEqual(codes, [move._bonopay_item_code(line) for line in move.copy().invoice_line_ids])
+
+    def test_sfe_1_16_an_article_is_sealed_with_code_type_name_price_unit_and_group(self):
+        move = self.post(self.draft(self.line(quantity=2), self.line(self.delivery)))
+        kept = ("code", "type", "name", "unit_price", "unit", "tax_group")
+        items = [tuple(item[name] for name in kept) for item in json.loads(move.bonopay_seal_id.payload)["items"]]
+        unit = self.rice.uom_id.with_context(lang=move._bonopay_legal_language()).name
+        self.assertEqual(
+            items,
+            [
+                ("RIZ25", "BIE", "Riz 25 kg", "45000.00", unit, "B"),
+                ("LIVR", "SER", "Livraison", "7500.00", unit, "B"),
+            ],
+        )
 
     def test_company_without_outlet_is_plain_odoo(self):
         self.outlet.active = False
@@ -183,7 +198,7 @@ class TestChecksBeforePosting(FiscalCase):
         with self.assertRaisesRegex(UserError, "le prix unitaire doit être supérieur à zéro"):
             move.with_context(lang=None).action_post()
 
-    def test_a_price_of_few_centimes_is_not_raised_behind_the_seller_s_back(self):
+    def test_sfe_1_5_1_a_price_of_few_centimes_is_not_raised_behind_the_seller_s_back(self):
         self.env["decimal.precision"].search([("name", "=", "Product Price")]).digits = 3
         self.check_faults(self.draft(self.line(price_unit=0.125, quantity=1000)), "line.price_decimals")
         self.check_faults(self.draft(self.line(price_unit=0.05, discount=10)), "line.price_decimals")

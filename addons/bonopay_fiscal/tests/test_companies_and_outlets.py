@@ -125,7 +125,7 @@ class TestCompaniesAndOutlets(FiscalCase):
         with self.assertRaises(AccessError):
             self.outlet.with_user(clerk).write({"journal_ids": [[5]]})
 
-    def test_changes_of_an_outlet_are_on_record(self):
+    def test_row_56_changes_of_an_outlet_are_on_record(self):
         self.flush_tracking()
         outlet = self.outlet.with_context(tracking_disable=False)
         outlet.active = False

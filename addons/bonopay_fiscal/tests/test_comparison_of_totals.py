@@ -19,7 +19,7 @@ class TestComparisonOfTotals(FiscalCase):
         self.twin.problem_next(422, "dgi_totals_differ", comparison=rows, **members)
         return self.post()
 
-    def test_both_sides_are_shown_with_the_difference_in_words_and_the_way_out(self):
+    def test_row_30_both_sides_are_shown_with_the_difference_in_words_and_the_way_out(self):
         finding = {"pointer": "/totals/total", "code": "total", "message": {"en": "differs", "fr": "diffère"},
                    "expected": "12.01", "actual": "12.00"}  # fmt: skip
         rows = [_row("Group A", "1500.00", "1500.00"), _row("Total", "12.00", "12.01"), _row("VAT", "2.00", "1.50")]
@@ -41,7 +41,7 @@ class TestComparisonOfTotals(FiscalCase):
         self.env["res.lang"]._activate_lang("fr_FR")
         return "fr_FR"
 
-    def test_a_deferred_rejection_shows_it_too_and_asks_for_a_credit_note(self):
+    def test_row_30_a_deferred_rejection_shows_it_too_and_asks_for_a_credit_note(self):
         rows = [_row("Total", "12.00", "12.01")]
 
         def rejected(own):

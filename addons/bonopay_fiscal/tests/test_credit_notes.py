@@ -16,7 +16,7 @@ class TestCreditNotes(FiscalCase):
         )
         return self.env["account.move"].browse(wizard.refund_moves()["res_id"])
 
-    def test_credit_note_names_its_normalised_original(self):
+    def test_sfe_1_26_credit_note_names_its_normalised_original(self):
         original = self.post()
         refund = self.post(self._reverse(original, "RAM"))
         sent = json.loads(refund.bonopay_seal_id.payload)
@@ -32,12 +32,12 @@ class TestCreditNotes(FiscalCase):
         self.assertEqual(sent["items"][0]["quantity"], "2")
         self.assertEqual(refund.bonopay_state, "certified")
 
-    def test_nature_is_compulsory(self):
+    def test_sfe_1_25_nature_is_compulsory(self):
         refund = self._reverse(self.post(), False)
         with self.assertRaisesRegex(UserError, "State the nature"):
             self.post(refund)
 
-    def test_original_must_be_normalised(self):
+    def test_sfe_1_26_original_must_be_normalised(self):
         self.twin.dgi_status = "pending"
         self.addCleanup(setattr, self.twin, "dgi_status", "certified")
         refund = self._reverse(self.post(), "COR")
@@ -50,29 +50,29 @@ class TestCreditNotes(FiscalCase):
             move_type="out_refund", bonopay_credit_nature=nature, bonopay_credit_reason="Geste commercial", **values
         )
 
-    def test_credit_note_without_original(self):
+    def test_sfe_1_26_credit_note_without_original_is_refused(self):
         refund = self._free("RAN")
         with self.assertRaisesRegex(UserError, "names the invoice that it corrects"):
             self.post(refund)
 
-    def test_rebate_needs_no_original(self):
+    def test_sfe_1_28_rebate_needs_no_original(self):
         refund = self.post(self._free("RRR"))
         credit = {"nature": "RRR", "original_fiscal_number": None, "original_dgi_code": None}
         self.assertEqual(json.loads(refund.bonopay_seal_id.payload)["credit"], credit)
 
-    def test_credit_note_of_an_export_is_an_export_credit_note(self):
+    def test_sfe_1_7_credit_note_of_an_export_is_an_export_credit_note(self):
         export = self.tax("tva_export_0")
         original = self.post(self.draft(self.line(tax_ids=[(6, 0, export.ids)])))
         self.assertEqual(original.bonopay_invoice_type, "EV")
         self.assertEqual(self._reverse(original, "RAN").bonopay_invoice_type, "EA")
 
-    def test_advance_stays_an_advance_when_lines_change(self):
+    def test_sfe_1_7_advance_stays_an_advance_when_lines_change(self):
         move = self.draft()
         move.bonopay_invoice_type = "FT"
         move.invoice_line_ids.tax_ids = self.tax_b_services
         self.assertEqual(move.bonopay_invoice_type, "FT")
 
-    def test_credit_note_is_for_the_customer_and_an_invoice_of_its_original(self):
+    def test_sfe_1_26_credit_note_is_for_the_customer_and_an_invoice_of_its_original(self):
         original = self.post()
         one = self.line(quantity=1)
         refund = self.post(self._free("COR", reversed_entry_id=original.id, invoice_line_ids=[one]))

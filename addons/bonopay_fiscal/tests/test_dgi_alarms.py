@@ -149,7 +149,7 @@ class TestDgiAlarms(DgiStatusCase):
         [shown] = self.env["bonopay.outlet"].with_user(self.manager).with_context(lang="en_US").dgi_banner()
         self.assertEqual(shown["message"], f"en {SCRIPT}", "text, which the banner's t-out escapes")
 
-    def test_a_silent_mcf_is_on_the_screens_and_calls_somebody_although_it_is_a_warning(self):
+    def test_row_35_a_silent_mcf_is_on_the_screens_and_calls_somebody_although_it_is_a_warning(self):
         self._tell(alarm("mcf_silent", "warning"), alarm("dgi_silent", "warning"))
         self._read()
         [shown] = self.env["bonopay.outlet"].with_user(self.clerk).dgi_banner()

@@ -19,7 +19,7 @@ class TestDgiStatus(DgiStatusCase):
 
     # reading --------------------------------------------------------------------------------------------------------
 
-    def test_a_merchant_reads_what_waits_until_when_and_what_to_do_in_their_language(self):
+    def test_row_42_a_merchant_reads_what_waits_until_when_and_what_to_do_in_their_language(self):
         self._tell(
             alarm("regularisation_due", "critical"), alarm("documents_rejected", "warning"),
             counts={"queued": 4, "unknown": 1, "prepared": 1},
@@ -212,7 +212,7 @@ class TestDgiStatus(DgiStatusCase):
 
     # restarting -----------------------------------------------------------------------------------------------------
 
-    def test_a_fiscal_manager_restarts_the_sending_and_learns_how_much_goes(self):
+    def test_row_35_a_fiscal_manager_restarts_the_sending_and_learns_how_much_goes(self):
         outlet = self.outlet.with_user(self.manager).with_context(lang="en_US")
         for documents, words in ((17, "17 documents"), (1, "1 document is"), (0, "no document")):
             self.twin.restartable["KIN001"] = documents

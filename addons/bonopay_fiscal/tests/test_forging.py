@@ -45,7 +45,7 @@ class TestForging(FiscalCase):
         arguments, keywords = json.loads(json.dumps([args, kwargs]))
         return call_kw(env[model], method, arguments, keywords)
 
-    def test_seal_cannot_be_written_by_anybody(self):
+    def test_art_28_seal_cannot_be_written_by_anybody(self):
         for user in self.users:
             for values in ({"state": "dead"}, {"fiscal_number": FORGED}, {"payload": "{}"}, {"print_count": 9}):
                 with self.assertRaises(AccessError):
@@ -54,7 +54,7 @@ class TestForging(FiscalCase):
                     self.seal.with_user(user).sudo().write(values)
         self.assertEqual(self._row(), self.frozen)
 
-    def test_context_of_a_remote_call_cannot_carry_the_permission(self):
+    def test_art_28_context_of_a_remote_call_cannot_carry_the_permission(self):
         for value in (True, 1, "object", {"__class__": "object"}, None):
             with self.assertRaises(AccessError):
                 self._remote(
@@ -64,7 +64,7 @@ class TestForging(FiscalCase):
             with self.assertRaises(AccessError):
                 self.seal.sudo().with_context(**{_WRITER_KEY: value}).write({"state": "dead"})
 
-    def test_seal_cannot_be_created_copied_deleted_or_imported(self):
+    def test_art_28_seal_cannot_be_created_copied_deleted_or_imported(self):
         values = {
             "move_id": self.draft().id, "company_id": self.company.id, "outlet_id": self.outlet.id,
             "document_id": "x", "document_type": "FV", "payload": "{}", "payload_hash": "x",
@@ -87,7 +87,7 @@ class TestForging(FiscalCase):
             self.assertFalse(imported["ids"])
         self.assertEqual(self._row(), self.frozen)
 
-    def test_writing_methods_are_not_callable_from_outside(self):
+    def test_art_28_writing_methods_are_not_callable_from_outside(self):
         for method in ("_as_writer", "_freeze", "_take_answer", "_process", "_supersede", "_count_print"):
             with self.assertRaises(AccessError):
                 self._remote(self.administrator, "bonopay.seal", method, [self.seal.id])
@@ -98,7 +98,7 @@ class TestForging(FiscalCase):
             self._remote(self.administrator, "account.move", "write", [draft.id], {"bonopay_seal_ids": [command]})
         self.assertEqual(self._row(), self.frozen)
 
-    def test_fiscal_fields_sent_with_an_invoice_change_nothing(self):
+    def test_art_28_fiscal_fields_sent_with_an_invoice_change_nothing(self):
         forged = {
             "bonopay_fiscal_number": FORGED, "bonopay_state": "certified", "bonopay_dgi_code": FORGED,
             "bonopay_short_code": FORGED, "bonopay_locked": False, "bonopay_seal_id": self.seal.id,
@@ -116,7 +116,7 @@ class TestForging(FiscalCase):
             self.assertFalse(move.bonopay_fiscal_number)
             self.assertFalse(move.bonopay_state)
 
-    def test_import_of_fiscal_fields_takes_nothing(self):
+    def test_art_28_import_of_fiscal_fields_takes_nothing(self):
         result = self._remote(
             self.accountant, "account.move", "load",
             ["move_type", "partner_id/.id", "bonopay_fiscal_number"], [["out_invoice", str(self.client.id), FORGED]],
@@ -147,7 +147,7 @@ class TestForging(FiscalCase):
         with self.assertRaises(AssertionError):
             form.bonopay_state = "certified"
 
-    def test_an_auditor_reads_and_changes_nothing(self):
+    def test_row_53_an_auditor_reads_and_changes_nothing(self):
         auditor = fiscal_user(self.env, "bp_auditor", "bonopay_fiscal.group_fiscal_auditor", self.company)
         self.assertEqual(self.seal.with_user(auditor).fiscal_number, self.seal.fiscal_number)
         with self.assertRaises(AccessError):

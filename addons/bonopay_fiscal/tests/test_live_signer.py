@@ -59,7 +59,7 @@ class TestLiveSigner(FiscalCase):
             refund.invoice_line_ids.quantity = 1
             self.assertEqual(self.post_certified(refund).document_type, "FA")
 
-    def test_same_document_again_is_the_same_seal(self):
+    def test_row_61_same_document_again_is_the_same_seal(self):
         move = self.draft()
         seal = self.post_certified(move)
         with connect(self.company) as connection:
@@ -119,7 +119,7 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual(set(self.outlet.alarm_ids.mapped("code")), {alarm["code"] for alarm in item["alarms"]})
         self.assertEqual(len(self.outlet.device_ids), len(item.get("devices") or []))
 
-    def test_rate_of_the_day_of_the_signer_becomes_that_of_the_company(self):
+    def test_row_49_rate_of_the_day_of_the_signer_becomes_that_of_the_company(self):
         rate = self.company._bonopay_take_day_rate()
         with connect(self.company) as connection:
             told = connection.reference().body

@@ -21,14 +21,14 @@ class TestLocks(FiscalCase):
         with self.assertRaisesRegex(UserError, "handed to the signer"):
             function()
 
-    def test_undoing_is_refused(self):
+    def test_art_28_undoing_is_refused(self):
         for name in ("button_draft", "button_cancel", "unlink", "action_bonopay_correct"):
             self.check_locked(getattr(self.move.sudo().with_context(**self.careless), name))
         self.check_locked(lambda: self.move.write({"state": "draft"}))
         self.check_locked(lambda: self.move.write({"state": "cancel"}))
         self.assertEqual(self.move.state, "posted")
 
-    def test_every_fiscal_field_is_refused(self):
+    def test_art_28_every_fiscal_field_is_refused(self):
         other = self.env["res.partner"].create({"name": "Autre"})
         journal = self.journal.copy({"code": "AUT"})
         usd = self.env.ref("base.USD")
@@ -44,7 +44,7 @@ class TestLocks(FiscalCase):
             with self.subTest(field=name):
                 self.check_locked(lambda n=name, v=value: self.move.sudo().with_context(**self.careless).write({n: v}))
 
-    def test_lines_are_refused(self):
+    def test_art_28_lines_are_refused(self):
         line = self.line_b.sudo().with_context(**self.careless)
         for values in (
             {"quantity": 9}, {"price_unit": 9}, {"discount": 9}, {"name": "x"}, {"product_id": self.delivery.id},
@@ -64,7 +64,7 @@ class TestLocks(FiscalCase):
         self.assertFalse(imported["ids"])
         self.assertIn("handed to the signer", str(imported["messages"]))
 
-    def test_renumbering_and_quick_edit_are_refused(self):
+    def test_art_28_renumbering_and_quick_edit_are_refused(self):
         self.check_locked(lambda: self.move.write({"quick_edit_total_amount": 5}))
         resequence = self.env["account.resequence.wizard"].with_context(
             active_model="account.move", active_ids=self.move.ids
@@ -73,13 +73,13 @@ class TestLocks(FiscalCase):
         self.check_locked(lambda: resequence.create({"first_name": "OTHER/2026/00001"}).resequence())
         self.assertEqual(self.move.name, name)
 
-    def test_waiting_documents_are_locked_as_well(self):
+    def test_art_28_waiting_documents_are_locked_as_well(self):
         waiting = self.post(self.draft(), send=False)
         self.assertEqual(waiting.bonopay_state, "to_seal")
         self.assertFalse(waiting.show_reset_to_draft_button)
         self.check_locked(waiting.button_draft)
 
-    def test_archiving_the_outlet_lifts_nothing(self):
+    def test_art_28_archiving_the_outlet_lifts_nothing(self):
         self.outlet.active = False
         self.check_locked(self.move.button_draft)
         self.check_locked(lambda: self.line_b.write({"quantity": 5}))
@@ -102,7 +102,7 @@ class TestLocks(FiscalCase):
         receivable = self.move.line_ids.filtered(lambda line: line.display_type == "payment_term")
         receivable.write({"date_maturity": "2030-01-01"})
 
-    def test_later_changes_of_master_data_do_not_reach_the_seal(self):
+    def test_art_28_later_changes_of_master_data_do_not_reach_the_seal(self):
         before = self.move.bonopay_seal_id.payload
         self.client.name = "Autre nom"
         self.rice.name = "Autre riz"

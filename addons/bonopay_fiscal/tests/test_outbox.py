@@ -45,7 +45,7 @@ class TestOutbox(FiscalCase):
 
     # no answer ------------------------------------------------------------------------------------------------------
 
-    def test_signer_down_the_invoice_posts_waits_and_is_sealed_by_the_cron(self):
+    def test_row_42_signer_down_the_invoice_posts_waits_and_is_sealed_by_the_cron(self):
         self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         move = self.post()
         seal = move.bonopay_seal_id
@@ -60,7 +60,7 @@ class TestOutbox(FiscalCase):
         self.assertEqual(seal.state, "certified")
         self.assertFalse(seal.last_error_code)
 
-    def test_first_success_wakes_what_waited_for_the_outage(self):
+    def test_row_42_first_success_wakes_what_waited_for_the_outage(self):
         self.company.bonopay_configure(f"http://127.0.0.1:{_closed_port()}", API_KEY)
         late = self.post().bonopay_seal_id
         late._as_writer().write({"next_attempt_at": fields.Datetime.now() + timedelta(hours=1)})
@@ -84,7 +84,7 @@ class TestOutbox(FiscalCase):
             self._run_cron()
         self.assertEqual([move.bonopay_seal_id.attempts for move in moves], [1, 0, 0])
 
-    def test_no_answer_in_time_is_sent_again_and_sealed_once(self):
+    def test_row_61_no_answer_in_time_is_sent_again_and_sealed_once(self):
         move = self.post(send=False)
         seal = move.bonopay_seal_id
         sent = len(self.twin.sealed)
@@ -231,7 +231,7 @@ class TestOutbox(FiscalCase):
             self.assertEqual(self.twin.requests[-1][:2], ("GET", f"/api/v1/invoices/{number}"))
             self.assertFalse(seal.next_attempt_at)
 
-    def test_dgi_silent_for_a_day_calls_somebody_once(self):
+    def test_row_42_dgi_silent_for_a_day_calls_somebody_once(self):
         self.twin.dgi_status = "pending"
         self.addCleanup(setattr, self.twin, "dgi_status", "certified")
         move = self.post()
@@ -363,7 +363,7 @@ class TestOutbox(FiscalCase):
         self.assertEqual(body, move.bonopay_seal_id.payload.encode())
         self.assertEqual(json.loads(body)["document_id"], move.bonopay_seal_id.document_id)
 
-    def test_key_is_neither_in_logs_nor_in_messages(self):
+    def test_row_48_key_is_neither_in_logs_nor_in_messages(self):
         self.twin.problem_next(503, "ledger_unavailable")
         with self.assertLogs(level="DEBUG") as logs:
             move = self.post()

@@ -29,7 +29,7 @@ class TestPaperIsClosed(ReportCase):
         reports = self.env(user=user, context={"force_report_rendering": True})["ir.actions.report"]
         return getattr(reports, f"_render_qweb_{kind}")(report, move.ids)[0]
 
-    def test_033_7_f_and_row_55_who_may_not_read_an_invoice_gets_no_paper_of_it(self):
+    def test_row_55_who_may_not_read_an_invoice_gets_no_paper_of_it(self):
         moves = {"a sealed invoice": self.sealed_move(), "a draft": make_draft(self)}
         for who, user in self.strangers.items():
             for what, move in moves.items():

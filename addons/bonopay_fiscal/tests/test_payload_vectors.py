@@ -116,12 +116,12 @@ class TestPayload(BaseCase):
         self.assertTrue(item["name"].startswith("Riz 25 kg x"))
         self.assertEqual(len(item["name"]), 200)
 
-    def test_embassy_is_named_in_comment_a(self):
+    def test_annex_iv_embassy_is_named_in_comment_a(self):
         client = payload.Client("AO", "Ambassade", exemption_reference="EXO/1")
         comments = payload.build(_document(client=client))["comments"]
         self.assertEqual(comments, {"A": "Réf. Exo. : EXO/1", **dict.fromkeys("BCDEFGH")})
 
-    def test_group_n_is_tax_as_a_whole(self):
+    def test_sfe_1_14_group_n_is_tax_as_a_whole(self):
         line = _line(tax_group="N", type="TAX", rate=Decimal(0), price=_price("50000"), quantity=Decimal(1))
         group = payload.build(_document(lines=(line,)))["tax_groups"][0]
         self.assertEqual(group, {"code": "N", "rate": "0", "base": "0.00", "tax": "50000.00", "total": "50000.00"})

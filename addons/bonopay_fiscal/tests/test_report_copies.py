@@ -1,6 +1,7 @@
 """Which print is the original, which a duplicata, and that nothing else can pass for either (SFE §1.2 f, §1.8)."""
 
 import hashlib
+import re
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
@@ -31,14 +32,20 @@ class TestReportCopies(ReportCase):
         wizard.with_context(**context).create({"sending_methods": []}).action_send_and_print()
         return move.invoice_pdf_report_id
 
-    def test_only_the_first_print_is_an_original(self):
+    def test_sfe_1_8_only_the_first_print_is_an_original(self):
         move = self.sealed_move()
         self.assertEqual(
             [self.copy_mark(self.print_pdf(move)) for _print in range(3)], [None, "DUPLICATA N° 1", "DUPLICATA N° 2"]
         )
         self.assertEqual(self.seal(move).print_count, 3)
 
-    def test_the_first_print_is_kept_and_sending_sends_it_unchanged(self):
+    def test_sfe_1_15_a_duplicata_has_the_number_of_its_original(self):
+        move = self.sealed_move()
+        number = re.compile(r"N° : *(BONO-[A-Z0-9]+-\d\d-\d{9})")
+        numbers = [number.findall(common.pdf_text(self.print_pdf(move))) for _print in range(3)]
+        self.assertEqual(numbers, [[self.seal(move).fiscal_number]] * 3)
+
+    def test_sfe_1_8_the_first_print_is_kept_and_sending_sends_it_unchanged(self):
         move = self.sealed_move()
         printed = self.print_pdf(move)
         sent = self.send(move)
@@ -57,14 +64,14 @@ class TestReportCopies(ReportCase):
         )
         self.assertEqual(kept, 1)
 
-    def test_what_was_sent_first_is_the_original_and_the_print_after_it_a_duplicata(self):
+    def test_sfe_1_8_what_was_sent_first_is_the_original_and_the_print_after_it_a_duplicata(self):
         move = self.sealed_move()
         sent = self.send(move)
         self.assertIsNone(self.copy_mark(sent.raw))
         self.assertEqual(self.copy_mark(self.print_pdf(move)), "DUPLICATA N° 1")
         self.assertIsNone(self.copy_mark(move.invoice_pdf_report_id.raw))
 
-    def test_the_portal_s_download_is_the_original_then_the_stored_one(self):
+    def test_sfe_1_8_the_portal_s_download_is_the_original_then_the_stored_one(self):
         move = self.sealed_move().with_context(force_report_rendering=True)
         (first,) = move._get_invoice_legal_documents_all(allow_fallback=True)
         (second,) = move._get_invoice_legal_documents_all(allow_fallback=True)
@@ -73,7 +80,7 @@ class TestReportCopies(ReportCase):
         self.assertEqual(first["content"], second["content"])
         self.assertEqual(self.seal(move).print_count, 1)
 
-    def test_a_slip_is_neither_counted_nor_kept(self):
+    def test_row_44_a_slip_is_neither_counted_nor_kept(self):
         move = self.sealed_move(state="sealed")
         self.print_pdf(move)
         self.assertEqual(self.seal(move).print_count, 0)
@@ -90,17 +97,17 @@ class TestReportCopies(ReportCase):
         self.certify(move)
         self.assertIn("FACTURE DE VENTE", common.pdf_text(self.print_pdf(move)))
 
-    def test_what_is_not_normalised_cannot_be_sent_as_an_invoice(self):
+    def test_sfe_1_5_what_is_not_normalised_cannot_be_sent_as_an_invoice(self):
         for state in ("to_seal", "sealed", "rejected"):
             with self.assertRaises(UserError):
                 self.sealed_move(state=state).action_send_and_print()
 
-    def test_file_names_promise_nothing_false(self):
+    def test_row_44_file_names_promise_nothing_false(self):
         self.assertIn("Bon provisoire", self.sealed_move(state="to_seal")._get_report_base_filename())
         move = self.sealed_move()
         self.assertEqual(move._get_report_base_filename(), self.seal(move).fiscal_number)
 
-    def test_a_preview_is_no_original_whatever_the_caller_puts_in_the_context(self):
+    def test_sfe_1_8_a_preview_is_no_original_whatever_the_caller_puts_in_the_context(self):
         move = self.sealed_move()
         for forged in (0, {"number": 0}, [0], True):
             report = self.env["ir.actions.report"].with_context(bonopay_copy=forged)
@@ -149,7 +156,7 @@ class TestReportSeveral(ReportCase):
 class TestReportFrozen(ReportCase):
     """Invariant 5: the print reads the seal, not the live records."""
 
-    def test_later_changes_of_the_records_do_not_reach_the_print(self):
+    def test_sfe_1_4_later_changes_of_the_records_do_not_reach_the_print(self):
         move = self.sealed_move()
         self.outlet.write({"street": "99, avenue Nouvelle", "phone": "+243 999 999 999", "tz": "Africa/Lubumbashi"})
         self.company.name = "Autre raison sociale"
@@ -166,7 +173,7 @@ class TestReportFrozen(ReportCase):
         for live in ("avenue Nouvelle", "999 999", "Autre"):
             self.assertNotIn(live, text)
 
-    def test_a_payload_altered_in_the_database_is_not_printed(self):
+    def test_sfe_1_4_a_payload_altered_in_the_database_is_not_printed(self):
         move = self.sealed_move()
         seal = move.sudo().bonopay_seal_id
         altered = seal.payload.replace("45000.00", "4500.00")

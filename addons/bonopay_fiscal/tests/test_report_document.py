@@ -62,7 +62,7 @@ class TestReportDoctests(BaseCase):
 class TestReportMentions(BaseCase):
     """SFE §1.2, letter by letter."""
 
-    def test_a_to_d_the_seller_its_nif_address_and_contacts(self):
+    def test_sfe_1_2_a_to_d_the_seller_its_nif_address_and_contacts(self):
         seller = dict(page().seller)
         self.assertEqual(seller[None], "Alimentation du Fleuve SARL")
         self.assertEqual(seller["NIF"], "A1234567B")
@@ -70,7 +70,7 @@ class TestReportMentions(BaseCase):
         self.assertEqual(seller["Tél."], "+243 810 000 000")
         self.assertEqual(seller["E-mail"], "gombe@fleuve.example")
 
-    def test_e_the_client_with_its_type(self):
+    def test_sfe_1_2_e_the_client_with_its_type(self):
         expected = {
             "PP": "[PP] Personne physique",
             "PM": "[PM] Personne morale",
@@ -87,17 +87,17 @@ class TestReportMentions(BaseCase):
             self.assertIn(("Adresse", "Gombe"), entries)
             self.assertIn(("Contact", "+243 1"), entries)
 
-    def test_e_a_walk_in_client_has_no_blank_name(self):
+    def test_sfe_1_2_e_a_walk_in_client_has_no_blank_name(self):
         entries = page(common.payload(client=common.NOBODY)).client
         self.assertEqual(entries, ((None, "Client de passage"), (None, "[PP] Personne physique")))
 
-    def test_f_only_the_first_print_is_not_a_duplicata(self):
+    def test_sfe_1_8_only_the_first_print_is_not_a_duplicata(self):
         self.assertEqual(page(copy=0).marks, ())
         self.assertEqual(page(copy=1).marks, ("DUPLICATA N° 1",))
         self.assertEqual(page(copy=12).marks, ("DUPLICATA N° 12",))
         self.assertEqual(page(copy=None).marks, ("APERÇU À L'ÉCRAN",))
 
-    def test_g_to_i_the_heading_says_the_type(self):
+    def test_sfe_1_7_the_heading_says_the_type(self):
         headings = {
             "FV": "FACTURE DE VENTE",
             "FT": "FACTURE D'ACOMPTE",
@@ -109,7 +109,7 @@ class TestReportMentions(BaseCase):
         for code, heading in headings.items():
             self.assertEqual(page(common.payload(invoice_type=code)).heading, heading)
 
-    def test_g_a_credit_note_says_its_nature_and_its_original(self):
+    def test_sfe_1_25_a_credit_note_says_its_nature_and_its_original(self):
         natures = {"COR": "Correction", "RAN": "Annulation", "RAM": "Avoir suite reprise"}
         for nature, mention in natures.items():
             view = page(common.payload(invoice_type="FA", credit=CREDIT | {"nature": nature}))
@@ -117,13 +117,13 @@ class TestReportMentions(BaseCase):
             self.assertIn(("Document d'origine", "BONO-KIN001-01-000000007"), view.facts)
             self.assertIn(("Code DEF/DGI d'origine", common.DGI_CODE), view.facts)
 
-    def test_g_a_rebate_without_original_is_printed_as_rrr(self):
+    def test_sfe_1_28_a_rebate_without_original_is_printed_as_rrr(self):
         credit = {"nature": "RRR", "original_fiscal_number": None, "original_dgi_code": None}
         view = page(common.payload(invoice_type="FA", credit=credit))
         self.assertIn("RRR", view.subheading)
         self.assertIn(("Document d'origine", "RRR"), view.facts)
 
-    def test_j_m_n_o_each_group_has_label_sales_rate_and_tax(self):
+    def test_sfe_1_2_j_m_n_o_each_group_has_label_sales_rate_and_tax(self):
         items = [
             common.item(price="100.00", quantity="3"),
             common.item(price="50.00", quantity="1", tax_group="A"),
@@ -165,11 +165,11 @@ class TestReportMentions(BaseCase):
             self.assertTrue(invoice_labels.tax_group(code, "5"))
         self.assertEqual(set(invoice_labels.CLIENT_TYPES), set(dgi.CLIENT_TYPES))
 
-    def test_k_the_number_is_the_fiscal_one_and_the_merchant_s_own_is_beside_it(self):
+    def test_sfe_1_15_the_number_is_the_fiscal_one_and_the_merchant_s_own_is_beside_it(self):
         self.assertEqual(page().facts[0], ("N°", common.FISCAL_NUMBER))
         self.assertIn(("Référence interne", "INV/2026/00001"), page().facts)
 
-    def test_l_a_line_shows_group_quantity_price_amount_and_what_changed_the_price(self):
+    def test_sfe_1_2_l_a_line_shows_group_quantity_price_amount_and_what_changed_the_price(self):
         item = common.item(
             price="45000.00", quantity="2.125", original_unit_price="50000.00", price_change="Remise 10 %"
         )
@@ -179,12 +179,12 @@ class TestReportMentions(BaseCase):
         self.assertEqual((spaced(row.unit_price), spaced(row.amount)), ("45 000,00", "95 625,00"))
         self.assertEqual(spaced(row.notes[0]), "Prix d'origine : 50 000,00 – Remise 10 %")
 
-    def test_p_q_the_total_in_figures_and_in_words(self):
+    def test_sfe_1_2_p_q_the_total_in_figures_and_in_words(self):
         view = page()
         self.assertEqual(spaced(view.total_due), "104 400,00 CDF")
         self.assertEqual(view.in_words, "Cent quatre mille quatre cents francs congolais")
 
-    def test_r_dollars_and_the_sealed_rate(self):
+    def test_sfe_1_2_r_dollars_and_the_sealed_rate(self):
         payment = {"method": "ESPECES", "amount": "45.39", "currency": "USD", "rate": "2300.05", "reference": None}
         currency = {"code": "USD", "rate": "2300.05", "date": "2026-11-21"}
         view = page(common.payload(foreign_currency=currency, payments=[payment]))
@@ -194,7 +194,7 @@ class TestReportMentions(BaseCase):
             ["Total TTC en USD : 45,39 USD", "Taux du 21/11/2026 : 1 USD = 2 300,05 CDF"],
         )
 
-    def test_s_every_payment_mode_by_its_name(self):
+    def test_sfe_1_2_s_every_payment_mode_by_its_name(self):
         names = {
             "ESPECES": "Espèces",
             "VIREMENT": "Virement",
@@ -208,7 +208,7 @@ class TestReportMentions(BaseCase):
         view = page(common.payload(payments=[{**blank, "method": method} for method in names]))
         self.assertEqual([name for name, _amount in view.payments], [f"{name} (REF 7)" for name in names.values()])
 
-    def test_t_a_specific_tax_is_shown_under_its_line_and_in_the_totals(self):
+    def test_sfe_1_2_t_a_specific_tax_is_shown_under_its_line_and_in_the_totals(self):
         taxes = {
             "amount": ("500.00", "500.00", "Taxe spécifique : 500,00"),
             "quantity": ("1.5", "3.00", "Taxe spécifique (1,5 × 2) : 3,00"),
@@ -220,15 +220,15 @@ class TestReportMentions(BaseCase):
             self.assertEqual([spaced(text) for text in rows(view)[0].notes], [note])
             self.assertIn(("dont taxe spécifique", french_format.money(amount)), view.totals)
 
-    def test_u_the_time_is_that_of_the_outlet_also_past_midnight(self):
+    def test_sfe_1_2_u_the_time_is_that_of_the_outlet_also_past_midnight(self):
         self.assertIn(("Date et heure", "22/11/2026 à 00:30:00"), page().facts)
         east = page(issuer=replace(ISSUER, zone="Africa/Lubumbashi"))
         self.assertIn(("Date et heure", "22/11/2026 à 01:30:00"), east.facts)
 
-    def test_v_w_isf_and_operator(self):
+    def test_sfe_1_2_v_w_isf_and_operator(self):
         self.assertEqual((page().isf, page().operator), ("BON-001-01", "Comptable"))
 
-    def test_x_the_dgi_s_elements_are_those_that_it_returned(self):
+    def test_sfe_1_2_x_the_dgi_s_elements_are_those_that_it_returned(self):
         dgi = page().dgi
         self.assertEqual((dgi.code, dgi.nim), (common.DGI_CODE, "CD01000001-1"))
         self.assertEqual((dgi.counters, dgi.time), ("5/8 FV", "22/11/2026 00:30:01"))
@@ -236,11 +236,11 @@ class TestReportMentions(BaseCase):
         self.assertEqual(dgi.code_in_fours.replace(" ", ""), common.DGI_CODE)
         self.assertEqual(dgi.code_in_fours.split(" "), ["TEST", "Q7W3", "E9R1", "T5Y2", "U8I4", "O6P0"])
 
-    def test_the_price_mode_is_stated(self):
+    def test_sfe_1_5_4_the_price_mode_is_stated(self):
         self.assertEqual(page().price_mode, "Prix hors taxe (HT)")
         self.assertEqual(page(common.payload(mode="ttc")).price_mode, "Prix toutes taxes comprises (TTC)")
 
-    def test_comment_lines_keep_their_letters(self):
+    def test_sfe_1_24_comment_lines_keep_their_letters(self):
         comments = dict.fromkeys("ABCDEFGH") | {"A": "Réf. Exo. : EXO/7", "H": "Merci"}
         self.assertEqual(page(common.payload(comments=comments)).comments, ("A – Réf. Exo. : EXO/7", "H – Merci"))
 
@@ -249,30 +249,30 @@ class TestReportMentions(BaseCase):
 class TestReportTruth(BaseCase):
     """What is printed is what was sealed (invariant 5), and nothing looks like more than it is (SFE §1.5)."""
 
-    def test_an_altered_payload_is_not_printed(self):
+    def test_sfe_1_4_an_altered_payload_is_not_printed(self):
         seal = facts()
         altered = replace(seal, payload=seal.payload.replace("45000.00", "4500.00"))
         with self.assertRaises(PayloadAlteredError):
             invoice_document(altered, ISSUER, Copy(0))
 
-    def test_a_payload_altered_together_with_its_hash_is_not_printed(self):
+    def test_sfe_1_4_a_payload_altered_together_with_its_hash_is_not_printed(self):
         other = common.sealed_values(common.payload([common.item(price="4500.00")]))
         altered = replace(facts(), payload=other["payload"], payload_hash=other["payload_hash"])
         with self.assertRaises(PayloadAlteredError):
             invoice_document(altered, ISSUER, Copy(0))
 
-    def test_another_number_than_the_signer_gave_is_not_printed(self):
+    def test_sfe_1_4_another_number_than_the_signer_gave_is_not_printed(self):
         with self.assertRaises(PayloadAlteredError):
             invoice_document(replace(facts(), fiscal_number="BONO-KIN001-01-000000002"), ISSUER, Copy(0))
 
-    def test_only_a_certified_seal_with_every_element_is_an_invoice(self):
+    def test_sfe_1_5_only_a_certified_seal_with_every_element_is_an_invoice(self):
         for state in ("to_seal", "sealed", "invalid", "rejected", "unknown", "dead"):
             self.assertFalse(page(state=state).is_fiscal, state)
         for element in ("dgi_code", "dgi_nim", "dgi_counters", "dgi_time", "dgi_qr"):
             self.assertFalse(page(**{element: None}).is_fiscal, element)
         self.assertTrue(page().is_fiscal)
 
-    def test_a_slip_never_says_facture_nor_shows_the_dgi(self):
+    def test_row_44_a_slip_never_says_facture_nor_shows_the_dgi(self):
         for state in ("to_seal", "sealed", "invalid", "rejected", "unknown", "dead"):
             for code in ("FV", "FT", "FA", "EV", "ET", "EA"):
                 view = page(common.payload(invoice_type=code), state=state)
@@ -283,7 +283,7 @@ class TestReportTruth(BaseCase):
                 self.assertIsNone(view.dgi)
                 self.assertEqual(view.marks, ("NON FISCAL",))
 
-    def test_a_slip_says_why_what_is_missing_and_until_when(self):
+    def test_row_42_a_slip_says_why_what_is_missing_and_until_when(self):
         provisional = page(state="to_seal").provisional
         self.assertEqual(provisional.reason, "En attente de normalisation")
         self.assertIn("Code DEF/DGI", provisional.missing)
@@ -294,7 +294,7 @@ class TestReportTruth(BaseCase):
         self.assertEqual(page(test_mode=True).marks, ("TEST – SANS VALEUR FISCALE",))
         self.assertEqual(page(test_mode=True, copy=2).marks, ("TEST – SANS VALEUR FISCALE", "DUPLICATA N° 2"))
 
-    def test_the_page_depends_on_the_seal_alone(self):
+    def test_sfe_1_4_the_page_depends_on_the_seal_alone(self):
         """Every column of the facts that is not evidence only must change something of the page."""
         base = page()
         silent = {"response", "payload", "payload_hash", "state", "fiscal_number"}
@@ -313,7 +313,7 @@ class TestReportTruth(BaseCase):
 
 @tagged("post_install", "-at_install")
 class TestReportWords(BaseCase):
-    def test_amounts_in_words(self):
+    def test_sfe_1_2_q_amounts_in_words(self):
         expected = {
             "0.01": "Zéro franc congolais et un centime",
             "0.71": "Zéro franc congolais et soixante et onze centimes",

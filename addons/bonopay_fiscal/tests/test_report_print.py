@@ -62,24 +62,24 @@ class TestReportText(ReportCase):
         for text in texts:
             self.assertIn(text, self.text)
 
-    def test_a_to_d_seller(self):
+    def test_sfe_1_2_a_to_d_seller(self):
         self.assert_printed("Alimentation du Fleuve SARL", "NIF : A1234567B")
         self.assert_printed("12, avenue du Commerce, Kinshasa / Gombe", "+243 810 000 000", "gombe@fleuve.example")
 
-    def test_e_client(self):
+    def test_sfe_1_2_e_client(self):
         self.assert_printed("Client SARL", "[PM] Personne morale", "NIF : B7654321C")
 
-    def test_f_g_h_i_an_ordinary_original_bears_none_of_these_words(self):
+    def test_sfe_1_2_f_g_h_i_an_ordinary_original_bears_none_of_these_words(self):
         self.assert_printed("FACTURE DE VENTE")
         for word in ("DUPLICATA", "D'AVOIR", "EXPORTATION", "D'ACOMPTE", "PROVISOIRE", "APERÇU", "TEST –"):
             self.assertNotIn(word, self.text)
 
-    def test_j_m_n_o_groups(self):
+    def test_sfe_1_2_j_m_n_o_groups(self):
         self.assert_printed("A – Exonéré 0 % 7 500,00 7 500,00 0,00 7 500,00")
         self.assert_printed("B – Taxable 16 % 16 % 90 000,00 90 000,00 14 400,00 104 400,00")
         self.assert_printed("5 % 2 500,00 2 750,00 137,50 2 887,50")
 
-    def test_k_l_number_and_lines(self):
+    def test_sfe_1_2_k_l_number_and_lines(self):
         self.assert_printed(common.FISCAL_NUMBER, "INV/2026/00001", "Prix hors taxe (HT)")
         self.assert_printed(
             "RIZ25 [BIE] Riz 25 kg B Unité 2 45 000,00 90 000,00", "Prix d'origine : 50 000,00 – Remise 10 %"
@@ -88,27 +88,27 @@ class TestReportText(ReportCase):
             "LIV [SER] Livraison A Course 1 7 500,00 7 500,00", "BOI [BIE] Boisson C Unité 2,5 1 000,00 2 500,00"
         )
 
-    def test_p_q_total_in_figures_and_words(self):
+    def test_sfe_1_2_p_q_total_in_figures_and_words(self):
         self.assert_printed("Total HT 100 250,00", "Total TVA 14 537,50", "TOTAL TTC 114 787,50 CDF")
         self.assert_printed("Cent quatorze mille sept cent quatre-vingt-sept francs congolais et cinquante centimes")
 
-    def test_r_s_payments_dollars_and_rate(self):
+    def test_sfe_1_2_r_s_payments_dollars_and_rate(self):
         self.assert_printed("Mobile money (MP-7788) : 40,00 USD × 2 300 = 92 000,00 CDF", "Espèces : 22 787,50 CDF")
         self.assert_printed("Total TTC en USD : 49,91 USD", "Taux du 21/11/2026 : 1 USD = 2 300 CDF")
 
-    def test_t_specific_tax(self):
+    def test_sfe_1_2_t_specific_tax(self):
         self.assert_printed("Taxe spécifique (10 %) : 250,00", "dont taxe spécifique 250,00")
 
-    def test_u_v_w_time_isf_operator(self):
+    def test_sfe_1_2_u_v_w_time_isf_operator(self):
         self.assert_printed("22/11/2026 à 00:30:00", "ISF : BON-001-01", "Opérateur : Comptable")
 
-    def test_x_security_elements_and_comments(self):
+    def test_sfe_1_2_x_security_elements_and_comments(self):
         self.assert_printed(common.DGI_CODE, "DEF NID : CD01000001-1", "DEF Compteurs : 5/8 FV")
         self.assert_printed(
             "DEF Heure : 22/11/2026 00:30:01", "B – Livré sur le chantier", "EXIGEZ LA FACTURE NORMALISÉE"
         )
 
-    def test_the_second_verification_says_that_it_is_second(self):
+    def test_row_64_the_second_verification_says_that_it_is_second(self):
         self.assert_printed("VÉRIFICATION BONO PAY", "Ne remplace pas celle de la DGI", "7K3M-9QXD-R2TA")
         self.assert_printed("BONO-CD-DEMO", "12 · c0ffeec0ffeec0ff")
         self.assertIn(f"verify/{common.FISCAL_NUMBER}?code=7K3M-9QXD-R2TA", self.text)
@@ -133,7 +133,7 @@ class TestReportText(ReportCase):
         self.assertRegex(fonts, "Bold")
         self.assertIn("FACTURE DE VENTE", self.text)
 
-    def test_export_advance_and_credit_headings(self):
+    def test_sfe_1_7_export_advance_and_credit_headings(self):
         headings = {
             "FT": "FACTURE D'ACOMPTE",
             "ET": "FACTURE D'ACOMPTE – EXPORTATION",
@@ -150,7 +150,7 @@ class TestReportText(ReportCase):
 class TestReportProvisional(ReportCase):
     """SFE §1.5: what is not normalised cannot be mistaken for an invoice."""
 
-    def test_a_slip_of_any_state_is_no_invoice(self):
+    def test_row_44_a_slip_of_any_state_is_no_invoice(self):
         for state in ("to_seal", "sealed", "unknown", "rejected"):
             text = common.pdf_text(self.print_pdf(self.sealed_move(full_payload(), state)))
             self.assertIn("BON PROVISOIRE – NON FISCAL", text)
@@ -160,7 +160,7 @@ class TestReportProvisional(ReportCase):
             for mention in DGI_ONLY:
                 self.assertNotIn(mention, text, state)
 
-    def test_the_mark_crosses_every_sheet_of_a_slip(self):
+    def test_row_44_the_mark_crosses_every_sheet_of_a_slip(self):
         pages = common.pdf_pages(self.print_pdf(self.sealed_move(payload(many_lines(60)), "to_seal")))
         self.assertGreater(len(pages), 1)
         for page in pages:
@@ -256,12 +256,12 @@ class TestReportQr(ReportCase):
     def side(self, symbol):
         return symbol.position.top_right.x - symbol.position.top_left.x
 
-    def test_both_symbols_are_read_at_203_and_300_dpi(self):
+    def test_sfe_1_29_both_symbols_are_read_at_203_and_300_dpi(self):
         for dpi in (203, 300):
             found = self.decode(self.raster(self.original, dpi))
             self.assertEqual(set(found), {common.DGI_QR, common.VERIFICATION_QR}, dpi)
 
-    def test_both_symbols_are_read_from_a_poor_photograph(self):
+    def test_sfe_1_29_both_symbols_are_read_from_a_poor_photograph(self):
         """150 dpi, tilted, blurred, grey, noisy."""
         import random
 
@@ -274,30 +274,30 @@ class TestReportQr(ReportCase):
         found = self.decode(Image.frombytes("L", photo.size, noisy))
         self.assertEqual(set(found), {common.DGI_QR, common.VERIFICATION_QR})
 
-    def test_the_dgi_s_symbol_comes_first_and_is_larger(self):
+    def test_sfe_1_29_the_dgi_s_symbol_comes_first_and_is_larger(self):
         found = self.decode(self.raster(self.original, 300))
         dgi, ours = found[common.DGI_QR], found[common.VERIFICATION_QR]
         self.assertLess(dgi.position.top_right.x, ours.position.top_left.x)
         self.assertGreater(self.side(dgi), 1.1 * self.side(ours))
 
-    def test_a_printed_module_is_at_least_four_dots_at_203_dpi(self):
+    def test_sfe_1_29_a_printed_module_is_at_least_four_dots_at_203_dpi(self):
         found = self.decode(self.raster(self.original, 600))
         for text, modules in ((common.DGI_QR, 37), (common.VERIFICATION_QR, 61)):
             module = self.side(found[text]) / modules
             self.assertGreaterEqual(module * 203 / 600, 4.0, text[:8])
 
-    def test_the_symbols_have_error_correction_m(self):
+    def test_sfe_1_29_the_symbols_have_error_correction_m(self):
         for symbol in self.decode(self.raster(self.original, 300)).values():
             self.assertEqual(symbol.ec_level, "M")
 
-    def test_a_duplicata_is_read_through_its_mark(self):
+    def test_sfe_1_29_a_duplicata_is_read_through_its_mark(self):
         move = self.sealed_move()
         self.print_pdf(move)
         copy = self.print_pdf(move)
         self.assertIn("DUPLICATA", common.pdf_text(copy))
         self.assertEqual(set(self.decode(self.raster(copy, 203))), {common.DGI_QR, common.VERIFICATION_QR})
 
-    def test_a_slip_has_no_symbol_of_the_dgi(self):
+    def test_row_44_a_slip_has_no_symbol_of_the_dgi(self):
         waiting = self.decode(self.raster(self.print_pdf(self.sealed_move(state="to_seal")), 203))
         sealed = self.decode(self.raster(self.print_pdf(self.sealed_move(state="sealed")), 203))
         self.assertEqual(set(waiting), set())
@@ -308,7 +308,7 @@ class TestReportQr(ReportCase):
 class TestReportEvidence(ReportCase):
     """Invariant 5: an auditor finds in the PDF what was sealed."""
 
-    def test_the_embedded_payload_has_the_sealed_hash(self):
+    def test_row_3_the_embedded_payload_has_the_sealed_hash(self):
         move = self.sealed_move(full_payload())
         files = self.attachments(self.print_pdf(move))
         seal = move.sudo().bonopay_seal_id

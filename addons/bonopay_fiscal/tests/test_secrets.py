@@ -151,7 +151,7 @@ class TestSecrets(FiscalCase):
             methods = [method for method in dir(self.env.registry[name]) if "reveal" in method or "connect" in method]
             self.assertEqual([method for method in methods if method != "button_connect"], [], name)
 
-    def test_every_change_of_the_connection_is_on_record(self):
+    def test_row_56_every_change_of_the_connection_is_on_record(self):
         self.company.bonopay_configure("https://signer.example.com", KEY)
         self.company.bonopay_signer_url = "https://evil.example.com"
         bodies = "".join(self.company.partner_id.message_ids.mapped("body"))

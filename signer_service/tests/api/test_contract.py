@@ -79,7 +79,7 @@ def test_every_reference_of_the_description_exists(description: dict[str, Any]) 
         assert isinstance(target, dict)
 
 
-def test_health_names_version_and_fingerprint_of_the_fiscal_core(stand: Stand) -> None:
+def test_row_57_health_names_version_and_fingerprint_of_the_fiscal_core(stand: Stand) -> None:
     body = stand.http.get("/health").json()
     assert body["status"] == "ok"
     assert body["fiscal_core"] == {"version": CORE_VERSION, "fingerprint": fingerprint()}

@@ -88,7 +88,9 @@ async def test_prepare_sends_the_document_and_reads_totals_as_exact_decimals(poo
     assert b'"price":45000.00' in twin.bodies[0], "amounts are the decimal's own digits"
 
 
-async def test_request_carries_number_mode_isf_and_leaves_out_what_does_not_apply(pool: AsyncConnectionPool) -> None:
+async def test_sfe_1_3_request_carries_number_mode_isf_and_no_more_than_applies(
+    pool: AsyncConnectionPool,
+) -> None:
     expected = {
         "nif": "A1234567B",
         "rn": NUMBER,

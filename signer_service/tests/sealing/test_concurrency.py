@@ -27,7 +27,7 @@ def test_two_contents_under_one_id_at_once_seal_one_and_refuse_the_other(stand: 
     stand.assert_sound(outlet, 1)
 
 
-def test_eight_clients_with_different_documents_leave_no_gap_and_no_duplicate(stand: Stand) -> None:
+def test_sfe_1_15_eight_clients_with_different_documents_leave_no_gap_and_no_duplicate(stand: Stand) -> None:
     outlet = stand.outlet()
     documents = [document(outlet) for _ in range(40)]
     with ThreadPoolExecutor(8) as clients:
@@ -38,7 +38,7 @@ def test_eight_clients_with_different_documents_leave_no_gap_and_no_duplicate(st
     stand.assert_sound(outlet, 40)
 
 
-def test_refusals_among_eight_clients_leave_no_gap(stand: Stand) -> None:
+def test_sfe_1_15_refusals_among_eight_clients_leave_no_gap(stand: Stand) -> None:
     outlet = stand.outlet()
     refused = {
         "nature": "RAN",

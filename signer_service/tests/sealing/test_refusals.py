@@ -20,7 +20,7 @@ def _assert_finding_is_complete(finding: dict) -> None:
     assert {"expected", "actual"} <= set(finding)
 
 
-def test_refusal_of_the_dgi_hands_the_number_on(stand: Stand) -> None:
+def test_sfe_1_15_refusal_of_the_dgi_hands_the_number_on(stand: Stand) -> None:
     outlet = stand.outlet()
     right = stand.rows("SELECT isf FROM signer.outlet WHERE id = %s", outlet.id)[0][0]
     stand.change_outlet(outlet, isf="UNKNOWN-ISF")
@@ -47,7 +47,7 @@ def test_credit_note_without_its_original_never_reaches_the_dgi(stand: Stand) ->
 
 
 @pytest.mark.parametrize("member", ["total", "vtotal", "hab", "vab", "tab", "tac"])
-def test_totals_of_the_dgi_that_differ_by_a_centime_are_refused(stand: Stand, member: str) -> None:
+def test_row_30_totals_of_the_dgi_that_differ_by_a_centime_are_refused(stand: Stand, member: str) -> None:
     outlet = stand.outlet()
     stand.relay.change("prepare", lambda answer: {**answer, member: answer[member] + 0.01})
     response = stand.post(document(outlet))
