@@ -70,6 +70,12 @@ def _test(home: Home, arguments: Sequence[str]) -> int:
     return run_tests(home, arguments)
 
 
+def _homologation(home: Home, _: Sequence[str]) -> int:
+    from launcher.homologation import write_document
+
+    return write_document(home)
+
+
 def _lint(home: Home, arguments: Sequence[str]) -> int:
     from launcher.linting import run_lint
 
@@ -114,6 +120,7 @@ COMMANDS = {
     "status": (_status, "what runs, and where"),
     "sandbox": (_sandbox, "the DGI sandbox alone, with sample accounts, for integrators; sandbox stop ends it"),
     "test": (_test, "run the tests"),
+    "homologation": (_homologation, "write docs/homologation.md from the last full run of the tests"),
     "lint": (_lint, "check style and structure; --fix mends what can be mended"),
     "bench": (_bench, "measure: bench NAME"),
     "chaos": (_chaos, "kill and starve the servers under load, and check that nothing is lost"),

@@ -22,6 +22,7 @@ from launcher.instance import DEMO_MERCHANT, Instance, throwaway_instance
 from launcher.linting import lint
 from launcher.odoo import COMMERCE, restore, restore_base
 from launcher.packages import chromium, install_runtime, install_test_tools
+from launcher.results import RESULTS, describe_checkout, keep_results
 from launcher.shell import environment
 
 NO_TESTS_COLLECTED = 5  # pytest's exit code
@@ -80,9 +81,12 @@ def run_tests(home: Home, arguments: Sequence[str]) -> int:
     install_test_tools(home)
     if not arguments:
         lint(home)
+    tested = describe_checkout()
     instance = throwaway_instance(home)
     try:
         outcomes = _run_all([SuiteRun(suite, selected, options, instance) for suite, selected in chosen], instance)
+        if not arguments:
+            keep_results(home, instance.folder / RESULTS, tested)
     finally:
         with step("Removing what the tests made"):
             instance.remove()
@@ -153,7 +157,9 @@ class SuiteRun:
         return subprocess.Popen(
             [
                 *(str(self._instance.home.python(self.suite.python)), "-m", "pytest"),
-                *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider", *self.suite.options, *self._options),
+                *("--rootdir", str(CHECKOUT), "-p", "no:cacheprovider"),
+                *("--junitxml", str(self._instance.folder / RESULTS / f"{self.suite.name}.xml")),
+                *(*self.suite.options, *self._options),
                 *map(str, self._selected),
             ],
             env=environment(variables),
