@@ -44,6 +44,7 @@ from . import (
     test_secrets,
     test_taxes_of_the_chart,
     test_translations,
+    test_traps,
     test_ways_around_the_seal,
     test_who_may,
 )
