@@ -25,6 +25,7 @@ from . import (
     bonopay_seal_message,
     bonopay_seal_outbox,
     bonopay_seal_ready,
+    bonopay_tax_group,
     ir_attachment,
     ir_module_module,
     payment_transaction,

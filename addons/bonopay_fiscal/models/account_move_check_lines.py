@@ -48,6 +48,8 @@ class AccountMove(models.Model):
             )
         elif taxes.amount_type not in ("percent", "division"):
             yield "tax.kind", self.env._("tax “%s” is not a percentage of the price. Choose another tax.", taxes.name)
+        elif fault := taxes._bonopay_rate_fault():
+            yield "tax.rate_of_the_day", fault
 
     def _bonopay_price_faults(self, line):
         quantity, price = exact(line.quantity), exact(line.price_unit)

@@ -218,11 +218,7 @@ class AccountMove(models.Model):
 
     def _bonopay_check_totals(self):
         """Odoo's totals are the law's, to the centime; a tax amount changed by hand would differ."""
-        try:
-            groups = payload.sum_groups(map(self._bonopay_line, self._bonopay_lines()), self._bonopay_price_mode())
-        except ValueError:
-            yield Fault("tax.rates", self, self.env._("Two taxes of one DGI group have different rates. Use one."))
-            return
+        groups = payload.sum_groups(map(self._bonopay_line, self._bonopay_lines()), self._bonopay_price_mode())
         base = sum((amounts.base for _rate, amounts in groups.values()), Decimal(0))
         tax = sum((amounts.tax for _rate, amounts in groups.values()), Decimal(0))
         ours = round2(exact(self.amount_untaxed)), round2(exact(self.amount_tax))
