@@ -13,6 +13,7 @@ from . import (
     account_move_unattended,
     account_tax,
     account_tax_rounding,
+    account_tax_specific,
     bonopay_alarm,
     bonopay_credential,
     bonopay_outlet,

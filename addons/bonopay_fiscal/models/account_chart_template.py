@@ -33,8 +33,14 @@ MISSING_TAXES = (
     ("bonopay_sale_o", "O", "{rate}%", False),
     ("bonopay_sale_p", "P", "{rate}% PM", False),
 )
-#: Prefix of the xml ids, and the account of VAT due, in each chart of accounts of the country.
-CHARTS = {"cd": ("", "pcg_4431"), "cd_syscebnl": ("syscebnl_", "syscebnl_443")}
+#: Examples of specific taxes (SFE §1.13), inactive: xml id, basis, amount, names in English and French.
+SPECIFIC_TAXES = (
+    ("bonopay_specific_amount", "amount", 100.0, "Specific tax per line", "Taxe spécifique par ligne"),
+    ("bonopay_specific_quantity", "quantity", 100.0, "Specific tax per unit", "Taxe spécifique par unité"),
+    ("bonopay_specific_percent", "percent", 10.0, "Specific tax 10%", "Taxe spécifique 10%"),
+)
+#: Prefix of the xml ids, and the accounts of VAT due and of other sales taxes, in each chart of the country.
+CHARTS = {"cd": ("", "pcg_4431", "pcg_446"), "cd_syscebnl": ("syscebnl_", "syscebnl_443", "syscebnl_446")}
 
 
 class AccountChartTemplate(models.AbstractModel):
@@ -58,13 +64,19 @@ class AccountChartTemplate(models.AbstractModel):
 
     def _bonopay_taxes(self, chart):
         """Chart data: the group of the taxes that exist, and the taxes that are missing."""
-        prefix, account = CHARTS[chart]
+        prefix, account, _account_of_specific = CHARTS[chart]
         mapped = {f"{prefix}{name}": {"bonopay_group": letter} for name, letter in CORE_GROUPS.items()}
         added = {
             f"{prefix}{name}": self._bonopay_tax(prefix, account, sequence, *values)
             for sequence, (name, *values) in enumerate(MISSING_TAXES, start=20)
         }
-        return {**mapped, **added}
+        return {**mapped, **added, **self._bonopay_specific_taxes(chart)}
+
+    def _bonopay_specific_taxes(self, chart):
+        prefix, _account, account = CHARTS[chart]
+        return {
+            f"{prefix}{name}": self._bonopay_specific_tax(prefix, account, *values) for name, *values in SPECIFIC_TAXES
+        }
 
     def _bonopay_tax_groups(self, chart):
         prefix = CHARTS[chart][0]
@@ -74,6 +86,7 @@ class AccountChartTemplate(models.AbstractModel):
             for rate in rates
         }
         names[f"{prefix}bonopay_tax_group_n"] = ("Specific VAT", "T.V.A. spécifique")
+        names[f"{prefix}bonopay_tax_group_specific"] = ("Specific tax", "Taxe spécifique")
         return {xmlid: {"name": english, "name@fr": french} for xmlid, (english, french) in names.items()}
 
     def _bonopay_rate_of_new_tax(self, letter):
@@ -101,6 +114,19 @@ class AccountChartTemplate(models.AbstractModel):
             "repartition_line_ids": self._bonopay_repartition(account if rate or whole else False),
         }
 
+    def _bonopay_specific_tax(self, prefix, account, basis, amount, english, french):
+        return {
+            "name": english,
+            "name@fr": french,
+            "sequence": 0,  # before the VAT that it bears
+            "amount": amount,
+            "active": False,
+            "tax_group_id": f"{prefix}bonopay_tax_group_specific",
+            "bonopay_specific": basis,
+            **self.env["account.tax"]._bonopay_specific_setup(basis),
+            "repartition_line_ids": self._bonopay_repartition(account),
+        }
+
     def _bonopay_repartition(self, account):
         return [
             Command.create(
@@ -120,10 +146,18 @@ class AccountChartTemplate(models.AbstractModel):
 
         A group that somebody chose is kept; a tax that exists is not touched otherwise.
         """
-        domain = [("chart_template", "in", list(CHARTS)), ("parent_id", "=", False)]
-        companies = self.env["res.company"].sudo().search(domain)
-        for company in companies:
+        for company in self._bonopay_charted_companies():
             self.with_company(company)._bonopay_upgrade_company(company)
+
+    @api.model
+    def _bonopay_add_specific_taxes(self):
+        """Give them the examples of specific taxes, and nothing else: upgrade path."""
+        for company in self._bonopay_charted_companies():
+            self._bonopay_load_absent(company, self._bonopay_specific_taxes(company.chart_template))
+
+    def _bonopay_charted_companies(self):
+        domain = [("chart_template", "in", list(CHARTS)), ("parent_id", "=", False)]
+        return self.env["res.company"].sudo().search(domain)
 
     def _bonopay_upgrade_company(self, company):
         chart = company.chart_template
@@ -132,11 +166,15 @@ class AccountChartTemplate(models.AbstractModel):
             tax = self.with_company(company).ref(f"{prefix}{name}", raise_if_not_found=False)
             if tax and not tax.bonopay_group:
                 tax.bonopay_group = letter
+        self._bonopay_load_absent(company, {k: v for k, v in self._bonopay_taxes(chart).items() if "amount" in v})
+
+    def _bonopay_load_absent(self, company, taxes):
+        """Load those of the taxes, with their groups in Odoo's sense, that a company has not."""
+        used = {values["tax_group_id"] for values in taxes.values()}
+        groups = {k: v for k, v in self._bonopay_tax_groups(company.chart_template).items() if k in used}
         missing = {
-            "account.tax.group": self._bonopay_absent(company, self._bonopay_tax_groups(chart)),
-            "account.tax": self._bonopay_absent(
-                company, {k: v for k, v in self._bonopay_taxes(chart).items() if "amount" in v}
-            ),
+            "account.tax.group": self._bonopay_absent(company, groups),
+            "account.tax": self._bonopay_absent(company, taxes),
         }
         self.with_company(company)._load_data({model: data for model, data in missing.items() if data})
 

@@ -50,7 +50,7 @@ class TestLiveSigner(FiscalCase):
 
     def test_every_tax_group_of_the_chart_is_accepted(self):
         domain = [("company_id", "=", self.company.id), ("type_tax_use", "=", "sale")]
-        taxes = self.env["account.tax"].with_context(active_test=False).search(domain)
+        taxes = self.env["account.tax"].with_context(active_test=False).search(domain)._bonopay_split_taxes()[0]
         taxes.active = True
         for tax in taxes:
             line = self.line(
@@ -58,6 +58,33 @@ class TestLiveSigner(FiscalCase):
             )
             with self.subTest(group=tax.bonopay_group):
                 self.post_certified(self.draft(line))
+
+    def test_sfe_1_13_specific_taxes_of_every_kind_are_certified_in_both_price_modes(self):
+        included = self.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
+        kinds = [self.specific_tax(*kind) for kind in (("amount", 50), ("quantity", 35.125), ("percent", 2.5))]
+        for tax in (self.tax_b, included, self.tax("tva_exempt_0")):
+            lines = [
+                self.line(quantity=1.5, price_unit=799.99, discount=10, tax_ids=[Command.set((tax | kind).ids)])
+                for kind in kinds
+            ]
+            with self.subTest(tax=tax.name):
+                move = self.draft(*lines)
+                totals = json.loads(self.post_certified(move).payload)["totals"]
+                self.assertEqual(totals["specific_tax"], "129.69")
+                self.assertEqual(f"{move.amount_total:.2f}", totals["total"])
+
+    def test_sfe_1_13_credit_notes_take_specific_taxes_back(self):
+        lines = [
+            self.line(quantity=2, tax_ids=[Command.set((self.tax_b | self.specific_tax(*kind)).ids)])
+            for kind in (("amount", 50), ("quantity", 35.12), ("percent", 2.5))
+        ]
+        original = self.draft(*lines)
+        self.post_certified(original)
+        for _ in range(2):
+            refund = original._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+            refund._bonopay_propose_what_is_left()
+            refund.invoice_line_ids.quantity = 1
+            self.post_certified(refund)
 
     def test_credit_note_of_a_certified_invoice(self):
         original = self.draft(self.line(quantity=2))
