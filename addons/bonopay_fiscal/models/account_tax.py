@@ -25,7 +25,8 @@ class AccountTax(models.Model):
         """Shown, and never put right by itself: which tax replaces this one is the accountant's to decide."""
         for tax in self:
             sold = tax.type_tax_use == "sale" and tax.bonopay_group
-            tax.bonopay_rate_finding = bool(sold) and tax._bonopay_rate_fault()
+            fault = tax._bonopay_rate_fault() if sold else None
+            tax.bonopay_rate_finding = fault and fault[0].upper() + fault[1:]
 
     def _bonopay_rate(self):
         """The rate in percent by which the DGI knows the tax: 0 for group N, though its whole line is VAT."""

@@ -138,13 +138,14 @@ class TestSpecificTaxes(SpecificTaxCase):
         manual = {"tax_amount_currency": 7.0, "tax_amount": 7.0, "base_amount_currency": 93.0, "base_amount": 93.0}
         worked_out = {
             "computation_key": "down_payment,7", "currency_id": self.company.currency_id.id, "rate": 1.0,
-            "price_unit": 99.994, "quantity": 1.0, "discount": 0.0, "manual_total_excluded_currency": 93.0,
+            "price_unit": 99.994, "quantity": 1.0, "discount": 25.0, "manual_total_excluded_currency": 93.0,
             "manual_total_excluded": 93.0, "manual_tax_amounts": {str(self.tax_b.id): manual},
         }  # fmt: skip
-        move = self.post(self.draft(self.taxed(self.tax_b, price=99.99, extra_tax_data=worked_out),
+        move = self.post(self.draft(self.taxed(self.tax_b, price=99.99, discount=25, extra_tax_data=worked_out),
                                     self.taxed(self.tax_b, price=0.03)))  # fmt: skip
-        self.assertEqual((move.amount_untaxed, move.amount_tax), (100.02, 16))
-        self.assertEqual(self.sent(move)["totals"]["total"], "116.02")
+        self.assertEqual(move.invoice_line_ids.mapped("price_subtotal"), [74.99, 0.03])
+        self.assertEqual((move.amount_untaxed, move.amount_tax), (75.02, 12))
+        self.assertEqual(self.sent(move)["totals"]["total"], "87.02")
 
 
 @tagged("post_install", "-at_install")
