@@ -55,6 +55,11 @@ class Stock:
         lot = self._lots.get(_key(item))
         return lot and lot[0]
 
+    def has_no_tax_left_for(self, item: dict) -> bool:
+        """Whether earlier credit notes took so much of a specific tax of a fixed amount that a line's is too much."""
+        lot = self._lots.get(_key(item))
+        return lot is not None and _fixed_tax(item) > lot[1]
+
     def credit(self, item: dict) -> Iterator[Difference]:
         """Take a line, and tell what keeps it from being credited."""
         lot = self._lots.get(_key(item))

@@ -4,6 +4,7 @@ from odoo.fields import Command
 from odoo.addons.account.models.chart_template import template
 
 from ..core import dgi
+from ..core.payload import percent
 
 #: DGI group of the sale taxes of l10n_cd (xml id without the company prefix). What a business delivers to itself is
 #: taxed as a sale but never invoiced to a client, so it is group B as well. "Non imposable" (NI) is what a seller
@@ -18,23 +19,28 @@ CORE_GROUPS = {
     "tva_exempt_0": "A",
     "tva_non_imposable_0": "K",
 }
-#: Sale taxes that l10n_cd lacks: xml id, group, rate, short name, active by default.
-#: C and G are 5 % and O and P 1 % in the DGI's live table (8 % in the SFE text of May 2025); rates are parameters.
+#: Sale taxes that l10n_cd lacks: xml id, group, short name at the rate of the day, active by default.
 MISSING_TAXES = (
-    ("bonopay_sale_c", "C", 5.0, "5%", True),
-    ("bonopay_sale_d", "D", 0.0, "0% D", False),
-    ("bonopay_sale_g", "G", 5.0, "5% PM", False),
-    ("bonopay_sale_h", "H", 0.0, "0% H", False),
-    ("bonopay_sale_i", "I", 0.0, "0% I", False),
-    ("bonopay_sale_j", "J", 0.0, "0% J", False),
-    ("bonopay_sale_l", "L", 0.0, "0% L", False),
-    ("bonopay_sale_m", "M", 0.0, "0% M", False),
-    ("bonopay_sale_n", "N", 100.0, "TVA N", False),
-    ("bonopay_sale_o", "O", 1.0, "1%", False),
-    ("bonopay_sale_p", "P", 1.0, "1% PM", False),
+    ("bonopay_sale_c", "C", "{rate}%", True),
+    ("bonopay_sale_d", "D", "0% D", False),
+    ("bonopay_sale_g", "G", "{rate}% PM", False),
+    ("bonopay_sale_h", "H", "0% H", False),
+    ("bonopay_sale_i", "I", "0% I", False),
+    ("bonopay_sale_j", "J", "0% J", False),
+    ("bonopay_sale_l", "L", "0% L", False),
+    ("bonopay_sale_m", "M", "0% M", False),
+    ("bonopay_sale_n", "N", "TVA N", False),
+    ("bonopay_sale_o", "O", "{rate}%", False),
+    ("bonopay_sale_p", "P", "{rate}% PM", False),
 )
-#: Prefix of the xml ids, and the account of VAT due, in each chart of accounts of the country.
-CHARTS = {"cd": ("", "pcg_4431"), "cd_syscebnl": ("syscebnl_", "syscebnl_443")}
+#: Examples of specific taxes (SFE §1.13), inactive: xml id, basis, amount, names in English and French.
+SPECIFIC_TAXES = (
+    ("bonopay_specific_amount", "amount", 100.0, "Specific tax per line", "Taxe spécifique par ligne"),
+    ("bonopay_specific_quantity", "quantity", 100.0, "Specific tax per unit", "Taxe spécifique par unité"),
+    ("bonopay_specific_percent", "percent", 10.0, "Specific tax 10%", "Taxe spécifique 10%"),
+)
+#: Prefix of the xml ids, and the accounts of VAT due and of other sales taxes, in each chart of the country.
+CHARTS = {"cd": ("", "pcg_4431", "pcg_446"), "cd_syscebnl": ("syscebnl_", "syscebnl_443", "syscebnl_446")}
 
 
 class AccountChartTemplate(models.AbstractModel):
@@ -58,41 +64,67 @@ class AccountChartTemplate(models.AbstractModel):
 
     def _bonopay_taxes(self, chart):
         """Chart data: the group of the taxes that exist, and the taxes that are missing."""
-        prefix, account = CHARTS[chart]
+        prefix, account, _account_of_specific = CHARTS[chart]
         mapped = {f"{prefix}{name}": {"bonopay_group": letter} for name, letter in CORE_GROUPS.items()}
         added = {
             f"{prefix}{name}": self._bonopay_tax(prefix, account, sequence, *values)
             for sequence, (name, *values) in enumerate(MISSING_TAXES, start=20)
         }
-        return {**mapped, **added}
+        return {**mapped, **added, **self._bonopay_specific_taxes(chart)}
+
+    def _bonopay_specific_taxes(self, chart):
+        prefix, _account, account = CHARTS[chart]
+        return {
+            f"{prefix}{name}": self._bonopay_specific_tax(prefix, account, *values) for name, *values in SPECIFIC_TAXES
+        }
 
     def _bonopay_tax_groups(self, chart):
         prefix = CHARTS[chart][0]
-        rates = {
-            f"{prefix}bonopay_tax_group_{int(rate)}": rate
-            for _name, letter, rate, *_rest in MISSING_TAXES
-            if rate and letter != dgi.SPECIFIC_VAT_GROUP
+        rates = filter(None, (self._bonopay_rate_of_new_tax(letter) for _name, letter, *_rest in MISSING_TAXES))
+        names = {
+            f"{prefix}{self._bonopay_tax_group(rate)}": (f"VAT {percent(rate)}%", f"T.V.A. {percent(rate)}%")
+            for rate in rates
         }
-        names = {xmlid: (f"VAT {int(rate)}%", f"T.V.A. {int(rate)}%") for xmlid, rate in rates.items()}
         names[f"{prefix}bonopay_tax_group_n"] = ("Specific VAT", "T.V.A. spécifique")
+        names[f"{prefix}bonopay_tax_group_specific"] = ("Specific tax", "Taxe spécifique")
         return {xmlid: {"name": english, "name@fr": french} for xmlid, (english, french) in names.items()}
 
-    def _bonopay_tax(self, prefix, account, sequence, letter, rate, name, active):
+    def _bonopay_rate_of_new_tax(self, letter):
+        return self.env["bonopay.tax.group"]._rate_of_new_tax(letter)
+
+    def _bonopay_tax_group(self, rate):
+        return f"bonopay_tax_group_{percent(rate).replace('.', '_')}" if rate else "tax_group_0"
+
+    def _bonopay_tax(self, prefix, account, sequence, letter, name, active):
         whole = letter == dgi.SPECIFIC_VAT_GROUP
-        group = "bonopay_tax_group_n" if whole else f"bonopay_tax_group_{int(rate)}" if rate else "tax_group_0"
+        rate = self._bonopay_rate_of_new_tax(letter)
+        group = "bonopay_tax_group_n" if whole else self._bonopay_tax_group(rate)
         return {
-            "name": name,
+            "name": name.format(rate=percent(rate)),
             "description": dgi.TAX_GROUPS[letter],
             "sequence": sequence,
-            "amount": rate,
             # group N: the line is VAT as a whole (SFE §1.14), that is 100 % of a price that includes it
+            "amount": 100.0 if whole else float(rate),
             "amount_type": "division" if whole else "percent",
             **({"price_include_override": "tax_included"} if whole else {}),
             "type_tax_use": "sale",
             "active": active,
             "tax_group_id": f"{prefix}{group}",
             "bonopay_group": letter,
-            "repartition_line_ids": self._bonopay_repartition(account if rate else False),
+            "repartition_line_ids": self._bonopay_repartition(account if rate or whole else False),
+        }
+
+    def _bonopay_specific_tax(self, prefix, account, basis, amount, english, french):
+        return {
+            "name": english,
+            "name@fr": french,
+            "sequence": 0,  # before the VAT that it bears
+            "amount": amount,
+            "active": False,
+            "tax_group_id": f"{prefix}bonopay_tax_group_specific",
+            "bonopay_specific": basis,
+            **self.env["account.tax"]._bonopay_specific_setup(basis),
+            "repartition_line_ids": self._bonopay_repartition(account),
         }
 
     def _bonopay_repartition(self, account):
@@ -114,10 +146,18 @@ class AccountChartTemplate(models.AbstractModel):
 
         A group that somebody chose is kept; a tax that exists is not touched otherwise.
         """
-        domain = [("chart_template", "in", list(CHARTS)), ("parent_id", "=", False)]
-        companies = self.env["res.company"].sudo().search(domain)
-        for company in companies:
+        for company in self._bonopay_charted_companies():
             self.with_company(company)._bonopay_upgrade_company(company)
+
+    @api.model
+    def _bonopay_add_specific_taxes(self):
+        """Give them the examples of specific taxes, and nothing else: upgrade path."""
+        for company in self._bonopay_charted_companies():
+            self._bonopay_load_absent(company, self._bonopay_specific_taxes(company.chart_template))
+
+    def _bonopay_charted_companies(self):
+        domain = [("chart_template", "in", list(CHARTS)), ("parent_id", "=", False)]
+        return self.env["res.company"].sudo().search(domain)
 
     def _bonopay_upgrade_company(self, company):
         chart = company.chart_template
@@ -126,11 +166,15 @@ class AccountChartTemplate(models.AbstractModel):
             tax = self.with_company(company).ref(f"{prefix}{name}", raise_if_not_found=False)
             if tax and not tax.bonopay_group:
                 tax.bonopay_group = letter
+        self._bonopay_load_absent(company, {k: v for k, v in self._bonopay_taxes(chart).items() if "amount" in v})
+
+    def _bonopay_load_absent(self, company, taxes):
+        """Load those of the taxes, with their groups in Odoo's sense, that a company has not."""
+        used = {values["tax_group_id"] for values in taxes.values()}
+        groups = {k: v for k, v in self._bonopay_tax_groups(company.chart_template).items() if k in used}
         missing = {
-            "account.tax.group": self._bonopay_absent(company, self._bonopay_tax_groups(chart)),
-            "account.tax": self._bonopay_absent(
-                company, {k: v for k, v in self._bonopay_taxes(chart).items() if "amount" in v}
-            ),
+            "account.tax.group": self._bonopay_absent(company, groups),
+            "account.tax": self._bonopay_absent(company, taxes),
         }
         self.with_company(company)._load_data({model: data for model, data in missing.items() if data})
 

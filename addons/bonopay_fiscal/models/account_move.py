@@ -167,7 +167,7 @@ class AccountMove(models.Model):
 
     def _bonopay_default_invoice_type(self):
         """FV, EV, FA or EA; advances (FT, ET) are the author's to state, and are kept."""
-        groups = set(self.invoice_line_ids.tax_ids.mapped("bonopay_group"))
+        groups = set(self.invoice_line_ids.tax_ids._bonopay_split_taxes()[0].mapped("bonopay_group"))
         original = self.reversed_entry_id.bonopay_invoice_type
         export = original in dgi.EXPORT_TYPES if original else groups == {dgi.EXPORT_GROUP}
         if self.move_type == "out_refund":

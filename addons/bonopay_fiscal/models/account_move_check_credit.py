@@ -124,6 +124,13 @@ class AccountMove(models.Model):
                 left=found.sold,
                 given=found.given,
             )
+        if found.member == "specific_tax_amount":
+            return self.env._(
+                "only %(left)s of its specific tax is left to credit, and the line has %(given)s: earlier credit notes "
+                "count. Remove the specific tax from the line.",
+                left=found.sold,
+                given=found.given,
+            )
         names = {
             "type": self.env._("item type"),
             "tax_group": self.env._("tax group"),
@@ -173,6 +180,9 @@ class AccountMove(models.Model):
             left = stock.left(item)
             if left is None:
                 continue  # the product was changed since: what differs is told before posting
+            if stock.has_no_tax_left_for(item):
+                line.tax_ids = line.tax_ids._bonopay_split_taxes()[0]
+                item["specific_tax"] = None
             left = min(left, exact(line.quantity))
             stock.take({**item, "quantity": str(left)})
             if left <= 0:

@@ -34,13 +34,20 @@ class AccountMove(models.Model):
             )
 
     def _bonopay_line_faults(self, line):
-        checks = (self._bonopay_tax_faults, self._bonopay_price_faults, self._bonopay_item_faults)
+        checks = (
+            self._bonopay_tax_faults,
+            self._bonopay_specific_tax_faults,
+            self._bonopay_price_faults,
+            self._bonopay_item_faults,
+        )
         return [fault for check in checks for fault in check(line)]
 
     def _bonopay_tax_faults(self, line):
-        taxes = line.tax_ids.flatten_taxes_hierarchy()
+        taxes, specific = line.tax_ids._bonopay_split_taxes()
         if len(taxes) != 1:
-            yield "tax.one", self.env._("choose exactly one tax; it has %s.", len(taxes))
+            yield "tax.one", self.env._("choose exactly one tax of a DGI group; it has %s.", len(taxes))
+        elif len(specific) > 1:
+            yield "tax.one_specific", self.env._("choose at most one specific tax; it has %s.", len(specific))
         elif not taxes.bonopay_group:
             yield (
                 "tax.group",
@@ -48,6 +55,26 @@ class AccountMove(models.Model):
             )
         elif taxes.amount_type not in ("percent", "division"):
             yield "tax.kind", self.env._("tax “%s” is not a percentage of the price. Choose another tax.", taxes.name)
+        elif fault := taxes._bonopay_rate_fault():
+            yield "tax.rate_of_the_day", fault
+
+    def _bonopay_specific_tax_faults(self, line):
+        """SFE §1.13–14: a specific tax is of an article sold, never of a levy, and is never zero."""
+        taxes, specific = line.tax_ids._bonopay_split_taxes()
+        if len(taxes) != 1 or len(specific) != 1:
+            return
+        if self._bonopay_item_type(line) == dgi.LEVY_ITEM_TYPE:
+            yield (
+                "tax.specific_levy",
+                self.env._("a levy bears no specific tax. Remove “%s” from the line.", specific.name),
+            )
+        elif not specific._bonopay_specific_amount(exact(line.quantity), self._bonopay_line(line).amount):
+            yield (
+                "tax.specific_zero",
+                self.env._(
+                    "specific tax “%s” comes to zero. Raise the quantity or the price, or remove it.", specific.name
+                ),
+            )
 
     def _bonopay_price_faults(self, line):
         quantity, price = exact(line.quantity), exact(line.price_unit)
@@ -88,7 +115,7 @@ class AccountMove(models.Model):
             )
 
     def _bonopay_item_faults(self, line):
-        group = line.tax_ids.flatten_taxes_hierarchy()[:1].bonopay_group
+        group = line.tax_ids._bonopay_split_taxes()[0][:1].bonopay_group
         item_type = self._bonopay_item_type(line)
         if not self._bonopay_item_name(line):
             yield "item.name", self.env._("the description is missing.")

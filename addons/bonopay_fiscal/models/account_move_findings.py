@@ -4,7 +4,8 @@ from typing import NamedTuple
 from odoo import api, fields, models
 
 #: Members of an item that come from its tax, and from its product: first token of a pointer below ``/items/N``.
-_OF_THE_TAX = frozenset({"tax_group", "rate", "specific_tax"})
+_OF_THE_TAX = frozenset({"tax_group", "rate"})
+_OF_THE_SPECIFIC_TAX = "specific_tax"
 _OF_THE_PRODUCT = frozenset({"code", "name", "type", "unit"})
 
 
@@ -76,7 +77,9 @@ class AccountMove(models.Model):
         line = fault.record if fault.record._name == "account.move.line" else self.env["account.move.line"]
         record = fault.record
         if line:
-            record = {"tax": line.tax_ids[:1], "item": line.product_id}.get(fault.code.split(".")[0])
+            tax, specific = line.tax_ids._bonopay_split_taxes()
+            tax = (specific if "specific" in fault.code else tax)[:1]
+            record = {"tax": tax, "item": line.product_id}.get(fault.code.split(".")[0])
         elif record == self:
             record = None
         return Found(fault.message, line, record or None)
@@ -128,8 +131,11 @@ class AccountMove(models.Model):
 
     def _bonopay_member_record(self, line, member):
         name = member[0] if member else ""
+        tax, specific = line.tax_ids._bonopay_split_taxes()
         if name in _OF_THE_TAX:
-            return line.tax_ids[:1] or None
+            return tax[:1] or None
+        if name == _OF_THE_SPECIFIC_TAX:
+            return specific[:1] or None
         return (line.product_id if name in _OF_THE_PRODUCT else None) or None
 
     def _bonopay_link(self, record):

@@ -70,7 +70,7 @@ class AccountMove(models.Model):
         return sale["price_mode"] if sale else self.journal_id.bonopay_outlet_id.price_mode
 
     def _bonopay_price_modes(self):
-        taxes = self._bonopay_lines().tax_ids.flatten_taxes_hierarchy()
+        taxes, _specific = self._bonopay_lines().tax_ids._bonopay_split_taxes()
         rated = taxes.filtered(lambda tax: tax.amount and tax.bonopay_group != dgi.SPECIFIC_VAT_GROUP)
         return {"ttc" if tax.price_include else "ht" for tax in rated}
 
@@ -95,8 +95,7 @@ class AccountMove(models.Model):
         return ", ".join(filter(None, (payload.clean_text(part) for part in parts)))
 
     def _bonopay_line(self, line):
-        tax = line.tax_ids.flatten_taxes_hierarchy()
-        whole = tax.bonopay_group == dgi.SPECIFIC_VAT_GROUP
+        tax, _specific = line.tax_ids._bonopay_split_taxes()
         return payload.Line(
             code=self._bonopay_item_code(line),
             name=self._bonopay_item_name(line),
@@ -105,8 +104,7 @@ class AccountMove(models.Model):
             quantity=exact(line.quantity),
             price=self._bonopay_line_price(line),
             tax_group=tax.bonopay_group,
-            # the whole of a group N line is VAT: the DGI's rate for the group is 0, not Odoo's 100 %
-            rate=exact(0) if whole else exact(tax.amount),
+            rate=tax._bonopay_rate(),
             specific_tax=self._bonopay_specific_tax(line),
         )
 
@@ -122,7 +120,8 @@ class AccountMove(models.Model):
 
         :rtype: core.document.SpecificTax | None
         """
-        return None
+        _tax, specific = line.tax_ids._bonopay_split_taxes()
+        return payload.SpecificTax(specific.bonopay_specific, exact(specific.amount)) if specific else None
 
     def _bonopay_payments(self):
         """How the document is paid (SFE §1.18); the sum is its total. Nothing means on credit. Hook.
@@ -161,7 +160,7 @@ class AccountMove(models.Model):
     def _bonopay_item_type(self, line):
         if line.product_id:
             return line.product_id.bonopay_item_type
-        levy = line.tax_ids.flatten_taxes_hierarchy().bonopay_group in dgi.LEVY_GROUPS
+        levy = line.tax_ids._bonopay_split_taxes()[0].bonopay_group in dgi.LEVY_GROUPS
         return dgi.LEVY_ITEM_TYPE if levy else "SER"
 
     def _bonopay_credit(self):

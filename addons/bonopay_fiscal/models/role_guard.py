@@ -186,6 +186,11 @@ class BonopayOutlet(models.Model):
                 )
 
 
+class BonopayTaxRate(models.Model):
+    _name = "bonopay.tax.rate"
+    _inherit = ["bonopay.role.guard", "bonopay.tax.rate"]
+
+
 class BonopaySeal(models.Model):
     _inherit = "bonopay.seal"
 

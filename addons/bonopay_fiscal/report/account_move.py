@@ -69,7 +69,7 @@ class AccountMove(models.Model):
 
     def _bonopay_draft_facts(self):
         lines = self.invoice_line_ids.filtered(lambda line: line.display_type == "product")
-        taxes = lines.tax_ids.flatten_taxes_hierarchy().filtered("amount")
+        taxes = lines.tax_ids._bonopay_split_taxes()[0].filtered("amount")
         price_mode = "ttc" if taxes and all(tax.price_include for tax in taxes) else "ht"
         outlet = self.journal_id.bonopay_outlet_id
         return DraftFacts(

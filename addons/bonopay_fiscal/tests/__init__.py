@@ -42,6 +42,8 @@ from . import (
     test_roles_over_http,
     test_rounding_as_the_law,
     test_secrets,
+    test_specific_taxes,
+    test_tax_rates,
     test_taxes_of_the_chart,
     test_translations,
     test_traps,

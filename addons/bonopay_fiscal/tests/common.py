@@ -130,6 +130,13 @@ class FiscalCase(LocalSigner, TransactionCase):
         return cls.env["account.chart.template"].ref(name)
 
     @classmethod
+    def specific_tax(cls, basis, value, **values):
+        """A specific tax of the company's."""
+        setup = cls.env["account.tax"]._bonopay_specific_setup(basis)
+        names = {"name": f"TS {basis} {value}", "bonopay_specific": basis, "amount": value, "sequence": 0}
+        return cls.env["account.tax"].create({**setup, **names, **values})
+
+    @classmethod
     def _product(cls, name, code, kind, price, tax):
         return cls.env["product.product"].create(
             {

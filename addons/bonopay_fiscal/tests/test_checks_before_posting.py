@@ -79,7 +79,7 @@ class TestChecksBeforePosting(FiscalCase):
     def test_one_rate_per_group(self):
         other = self.tax_b.copy({"name": "15 %", "amount": 15.0})
         move = self.draft(self.line(), self.line(tax_ids=[Command.set(other.ids)]))
-        self.check_faults(move, "tax.rates")
+        self.check_faults(move, "tax.rate_of_the_day")
 
     def test_sfe_1_5_3_prices_with_and_without_tax_are_not_mixed(self):
         included = self.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})

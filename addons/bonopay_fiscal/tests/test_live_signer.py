@@ -1,7 +1,8 @@
 import json
+from decimal import Decimal
 from unittest.mock import patch
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.tests import tagged
 
 from ..models.res_company import connect
@@ -27,6 +28,13 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual(seal.state, "certified", seal.last_error_message)
         return seal
 
+    def at_18_percent(self):
+        """A tax that the signer refuses, and Odoo for once does not."""
+        return self.tax_b.copy({"name": "18 %", "amount": 18})
+
+    def unnoticed(self):
+        return patch.object(self.env.registry["account.tax"], "_bonopay_rate_fault", lambda tax: None)
+
     def test_signer_accepts_invoices_of_every_kind_that_odoo_makes(self):
         embassy = self.env["res.partner"].create(
             {"name": "Ambassade", "bonopay_client_type": "AO", "bonopay_exemption_reference": "EXO/1"}
@@ -42,7 +50,7 @@ class TestLiveSigner(FiscalCase):
 
     def test_every_tax_group_of_the_chart_is_accepted(self):
         domain = [("company_id", "=", self.company.id), ("type_tax_use", "=", "sale")]
-        taxes = self.env["account.tax"].with_context(active_test=False).search(domain)
+        taxes = self.env["account.tax"].with_context(active_test=False).search(domain)._bonopay_split_taxes()[0]
         taxes.active = True
         for tax in taxes:
             line = self.line(
@@ -50,6 +58,33 @@ class TestLiveSigner(FiscalCase):
             )
             with self.subTest(group=tax.bonopay_group):
                 self.post_certified(self.draft(line))
+
+    def test_sfe_1_13_specific_taxes_of_every_kind_are_certified_in_both_price_modes(self):
+        included = self.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
+        kinds = [self.specific_tax(*kind) for kind in (("amount", 50), ("quantity", 35.125), ("percent", 2.5))]
+        for tax in (self.tax_b, included, self.tax("tva_exempt_0")):
+            lines = [
+                self.line(quantity=1.5, price_unit=799.99, discount=10, tax_ids=[Command.set((tax | kind).ids)])
+                for kind in kinds
+            ]
+            with self.subTest(tax=tax.name):
+                move = self.draft(*lines)
+                totals = json.loads(self.post_certified(move).payload)["totals"]
+                self.assertEqual(totals["specific_tax"], "129.69")
+                self.assertEqual(f"{move.amount_total:.2f}", totals["total"])
+
+    def test_sfe_1_13_credit_notes_take_specific_taxes_back(self):
+        lines = [
+            self.line(quantity=2, tax_ids=[Command.set((self.tax_b | self.specific_tax(*kind)).ids)])
+            for kind in (("amount", 50), ("quantity", 35.12), ("percent", 2.5))
+        ]
+        original = self.draft(*lines)
+        self.post_certified(original)
+        for _ in range(2):
+            refund = original._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+            refund._bonopay_propose_what_is_left()
+            refund.invoice_line_ids.quantity = 1
+            self.post_certified(refund)
 
     def test_credit_note_of_a_certified_invoice(self):
         original = self.draft(self.line(quantity=2))
@@ -67,9 +102,10 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual(again.body["fiscal_number"], seal.fiscal_number)
 
     def test_a_batch_is_sealed_and_a_refused_document_in_it_spoils_nobody(self):
-        wrong = self.tax_b.copy({"name": "18 %", "amount": 18})
+        wrong = self.at_18_percent()
         lines = [self.line(quantity=2)], [self.line(tax_ids=[Command.set(wrong.ids)])], [self.line(self.delivery)]
-        seals = self.post(self.env["account.move"].union(*[self.draft(*own) for own in lines]), send=False)
+        with self.unnoticed():
+            seals = self.post(self.env["account.move"].union(*[self.draft(*own) for own in lines]), send=False)
         seals = seals.bonopay_seal_ids.sorted("id")
         with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 100.0):
             self.assertEqual(seals._send_together(), 0)
@@ -81,9 +117,10 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual(alone.text, seals[2].response, "kept as it would have come alone, byte for byte")
 
     def test_refusal_is_shown_and_corrected(self):
-        wrong = self.tax_b.copy({"name": "18 %", "amount": 18})
+        wrong = self.at_18_percent()
         move = self.draft(self.line(tax_ids=[Command.set(wrong.ids)]))
-        self.post(move)
+        with self.unnoticed():
+            self.post(move)
         refused = move.bonopay_seal_id
         self.assertEqual(refused.state, "invalid")
         self.assertIn("16", refused.last_error_message)
@@ -127,3 +164,12 @@ class TestLiveSigner(FiscalCase):
         if rate:
             self.assertAlmostEqual(rate.inverse_company_rate, float(told["usd"]["rate"]))
             self.assertEqual(str(rate.name), told["day"])
+
+    def test_sfe_1_12_rates_are_those_that_the_signer_and_the_dgi_tell(self):
+        with connect(self.company) as connection:
+            told = connection.reference().body
+        ours = self.env["bonopay.tax.group"]._rates_on(fields.Date.to_date(told["day"]))
+        for address in told["addresses"]:
+            self.assertFalse([one for one in address["differences"] if one["table"] == "tax_groups"])
+            theirs = {row["code"]: Decimal(row["rate"]) for row in address["tables"]["tax_groups"]}
+            self.assertEqual(theirs, {code: row.rate for code, row in ours.items()} if theirs else {})

@@ -1,7 +1,7 @@
 from odoo.tests import TransactionCase, tagged
 
 from ..core import dgi
-from .common import FiscalCase
+from .common import FiscalCase, migration
 
 RATES = {"B": 16, "F": 16, "C": 5, "G": 5, "O": 1, "P": 1, "N": 100}
 
@@ -14,7 +14,11 @@ class TestTaxesOfTheChart(FiscalCase):
 
     def check_complete(self, company):
         taxes = self._sale_taxes(company)
+        taxes, specific = taxes._bonopay_split_taxes()
         self.assertFalse(taxes.filtered(lambda tax: not tax.bonopay_group).mapped("name"))
+        self.assertEqual(sorted(specific.mapped("bonopay_specific")), ["amount", "percent", "quantity"])
+        self.assertFalse(specific.filtered("active"), "examples: nobody owes them unasked")
+        self.assertEqual(len(specific.repartition_line_ids.account_id), 1)
         self.assertEqual(set(taxes.mapped("bonopay_group")), set(dgi.TAX_GROUPS))
         for tax in taxes:
             self.assertEqual(tax.amount, RATES.get(tax.bonopay_group, 0), tax.name)
@@ -35,7 +39,7 @@ class TestTaxesOfTheChart(FiscalCase):
     def test_company_whose_chart_was_loaded_before_is_upgraded_and_choices_are_kept(self):
         before = self._sale_taxes(self.company)
         added = before.filtered(lambda tax: "bonopay" in (tax.get_external_id()[tax.id] or ""))
-        self.assertEqual(len(added), 11)
+        self.assertEqual(len(added), 14)
         names = {tax.name: tax.bonopay_group for tax in before}
         added.unlink()
         (before - added).bonopay_group = False
@@ -47,6 +51,14 @@ class TestTaxesOfTheChart(FiscalCase):
         count = len(self._sale_taxes(self.company))
         upgrade()
         self.assertEqual(len(self._sale_taxes(self.company)), count)
+
+    def test_an_upgrade_adds_the_examples_of_specific_taxes_and_nothing_else(self):
+        before = self._sale_taxes(self.company)
+        names = set(before.mapped("name"))
+        (before._bonopay_split_taxes()[1] | self.tax("bonopay_sale_d")).unlink()
+        migration("19.0.1.3.0", "post-specific-taxes").migrate(self.env.cr, "19.0.1.2.0")
+        after = self._sale_taxes(self.company)
+        self.assertEqual(names - set(after.mapped("name")), {"0% D"}, "what an accountant deleted stays deleted")
 
     def test_vat_number_is_called_nif(self):
         self.assertEqual(self.env.ref("base.cd").vat_label, "NIF")

@@ -66,6 +66,8 @@ class TestWhoMay(RolesCase):
             "currency_id": self.company.currency_id.id,
             "partner_id": self.client.id,
         }
+        group = env.ref("bonopay_fiscal.tax_group_a")
+        rate = {"group_id": group.id, "rate": 0, "source": "x"}
         line = {"move_id": self.new.id, "name": "Livraison", "quantity": 1, "price_unit": 5.0}
         #: model → (an existing record, values to write, values to create another with)
         self.records = {
@@ -118,6 +120,16 @@ class TestWhoMay(RolesCase):
                 env["bonopay.settings"].create({}),
                 {"take_rate": False},
                 {"company_id": self.company.id},
+            ),
+            "bonopay.tax.group": (
+                group,
+                {"label": "x"},
+                {"code": "Z", "label": "x", "item_types": "supplies"},
+            ),
+            "bonopay.tax.rate": (
+                env["bonopay.tax.rate"].create({**rate, "valid_from": "2090-01-01"}),
+                {"source": "x"},
+                {**rate, "valid_from": "2095-01-01"},
             ),
             "ir.actions.report": (
                 env.ref("account.account_invoices"),
