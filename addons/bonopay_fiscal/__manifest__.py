@@ -37,6 +37,7 @@
         "wizard/bonopay_connection_test_views.xml",
         "wizard/bonopay_settings_views.xml",
         "views/bonopay_menus.xml",
+        "views/bonopay_cash_movement_views.xml",
         "report/report_paperformat.xml",
         "report/report_invoice_templates.xml",
         "report/report_ticket_templates.xml",

@@ -17,6 +17,7 @@ from . import (
     account_tax,
     account_tax_rounding,
     bonopay_alarm,
+    bonopay_cash_movement,
     bonopay_credential,
     bonopay_outlet,
     bonopay_outlet_status,

@@ -120,6 +120,11 @@ class PaymentMethod(models.Model):
     _inherit = ["bonopay.role.guard", "payment.method"]
 
 
+class BonopayCashMovement(models.Model):
+    _name = "bonopay.cash.movement"
+    _inherit = ["bonopay.role.guard", "bonopay.cash.movement"]
+
+
 class BonopayPayment(models.Model):
     _name = "bonopay.payment"
     _inherit = ["bonopay.role.guard", "bonopay.payment"]

@@ -3,6 +3,7 @@ from . import (
     test_batches,
     test_board,
     test_calls,
+    test_cash_movements,
     test_checks_before_posting,
     test_clients_and_comments,
     test_companies_and_outlets,

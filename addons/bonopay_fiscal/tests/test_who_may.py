@@ -67,6 +67,8 @@ class TestWhoMay(RolesCase):
         }
         line = {"move_id": self.new.id, "name": "Livraison", "quantity": 1, "price_unit": 5.0}
         stated = {"move_id": self.new.id, "method": "ESPECES", "amount": 5.0}
+        moved = {"outlet_id": outlet.id, "amount": 5.0, "reason": "x"}
+        till = env["bonopay.cash.movement"].with_user(self.salesperson).create(moved)
         bank = env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1)
         manual = env.ref("account.account_payment_method_manual_in")
         way = {"name": "x", "journal_id": bank.id, "payment_method_id": manual.id}
@@ -83,6 +85,7 @@ class TestWhoMay(RolesCase):
             "account.partial.reconcile": self._reconciliation(),
             "account.payment": (env["account.payment"].create(payment), {"memo": "x"}, payment),
             "account.payment.method.line": (bank.inbound_payment_method_line_ids[:1], {"name": "y"}, way),
+            "bonopay.cash.movement": (till, {"reason": "y"}, moved),
             "bonopay.payment": (env["bonopay.payment"].create(stated), {"reference": "x"}, stated),
             "payment.method": (
                 env.ref("payment.payment_method_mpesa"),
@@ -202,7 +205,7 @@ class TestWhoMay(RolesCase):
     def spare(self, model):
         """A record that nothing refers to, so that only rights can keep somebody from deleting it."""
         record, _written, created = self.records[model]
-        kept = ("bonopay.seal", "bonopay.credential", "ir.module.module", "res.company")
+        kept = ("bonopay.seal", "bonopay.cash.movement", "bonopay.credential", "ir.module.module", "res.company")
         return record if model in kept else self.env[model].create(created)
 
     def method_calls(self):
