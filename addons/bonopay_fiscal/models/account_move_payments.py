@@ -79,8 +79,6 @@ class AccountMove(models.Model):
             yield Payment(method, self._bonopay_total_in_francs())
 
     def _bonopay_paid_online(self):
-        if self.move_type == "out_refund":
-            return
         for transaction in self._bonopay_done_transactions():
             provider = transaction.provider_id
             yield from self._bonopay_payment_of(

@@ -28,6 +28,7 @@ from . import (
     test_payload_vectors,
     test_payment_methods,
     test_payments,
+    test_payments_on_paper,
     test_payments_proposed,
     test_portal,
     test_posting,
