@@ -38,6 +38,7 @@ class AccountMove(models.Model):
         # an invoice without date gets today's: it may be posted although its accounting date seemed to lie ahead
         (fiscal - checked)._bonopay_demand_no_fault()
         fiscal._bonopay_keep_client_types()
+        fiscal._bonopay_keep_payments()
         fiscal._detach_attachments()  # what was stored as the PDF of a draft is not the invoice
         seals = self.env["bonopay.seal"]._freeze(fiscal)
         seals._send_after_commit()

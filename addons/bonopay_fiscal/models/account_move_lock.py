@@ -19,7 +19,7 @@ LOCKED_FIELDS = frozenset(
         "amount_untaxed", "amount_tax", "amount_total", "amount_untaxed_signed", "amount_tax_signed",
         "amount_total_signed", "amount_total_in_currency_signed", "amount_untaxed_in_currency_signed",
         "bonopay_invoice_type", "bonopay_credit_nature", "bonopay_credit_reason",
-        "bonopay_client_type", "bonopay_comments",
+        "bonopay_client_type", "bonopay_comments", "bonopay_payment_ids",
     }
 )  # fmt: skip
 #: The same for journal items.

@@ -1,6 +1,7 @@
 import logging
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from psycopg2.errors import SerializationFailure
 
@@ -8,7 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ..core import comparison, told
+from ..core import comparison, payments, told
 from ..core.connection import SignerError
 from ..core.payload import CURRENCY
 from .res_company import connect
@@ -18,6 +19,17 @@ _logger = logging.getLogger(__name__)
 _FRESH_MINUTES = 50
 #: The signer's day is Kinshasa's, and clocks differ: one further off than this is no rate of the day.
 _FURTHEST_DAY = timedelta(days=1)
+
+
+class Dollar(NamedTuple):
+    """What a dollar counts.
+
+    :ivar rate: francs for one, at most six decimals
+    :ivar is_reference: the signer told it, which judges by it; else a person entered it
+    """
+
+    rate: Decimal
+    is_reference: bool
 
 
 class ResCompany(models.Model):
@@ -55,6 +67,21 @@ class ResCompany(models.Model):
                 rate=self.env["bonopay.seal"]._amount_words(f"{latest.with_company(company).inverse_company_rate:.2f}"),
                 origin=latest.bonopay_source or self.env._("entered in Odoo"),
             )
+
+    def _bonopay_dollar(self, day=None):
+        """The dollar on a day, today unless told.
+
+        :rtype: Dollar | None
+        """
+        usd, root = self.env.ref("base.USD"), self.sudo().root_id
+        day = day or fields.Date.context_today(self.with_context(tz="Africa/Kinshasa"))
+        rates = self.env["res.currency.rate"].sudo()
+        domain = [("currency_id", "=", usd.id), ("company_id", "in", (False, root.id)), ("name", "<=", day)]
+        latest = rates.search(domain, order="company_id, name desc", limit=1)
+        if not latest:
+            return None  # Odoo counts a currency without any rate as worth one franc
+        worth = (usd + root.currency_id)._get_rates(root, day)
+        return Dollar(payments.rate_of(worth[root.currency_id.id] / worth[usd.id]), bool(latest.bonopay_source))
 
     @api.model
     def _bonopay_cron_take_rates(self):

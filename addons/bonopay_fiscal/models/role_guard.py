@@ -110,6 +110,30 @@ class AccountPayment(models.Model):
     _inherit = ["bonopay.role.guard", "account.payment"]
 
 
+class AccountPaymentMethodLine(models.Model):
+    _name = "account.payment.method.line"
+    _inherit = ["bonopay.role.guard", "account.payment.method.line"]
+
+
+class PaymentMethod(models.Model):
+    _name = "payment.method"
+    _inherit = ["bonopay.role.guard", "payment.method"]
+
+
+class BonopayCashMovement(models.Model):
+    _name = "bonopay.cash.movement"
+    _inherit = ["bonopay.role.guard", "bonopay.cash.movement"]
+
+
+class BonopayPayment(models.Model):
+    _name = "bonopay.payment"
+    _inherit = ["bonopay.role.guard", "bonopay.payment"]
+
+    def _bonopay_closed_to_fleet(self):
+        closed = self.sudo().move_id._bonopay_closed_to_fleet()
+        return self.filtered(lambda payment: payment.sudo().move_id in closed)
+
+
 class PaymentTransaction(models.Model):
     _name = "payment.transaction"
     _inherit = ["bonopay.role.guard", "payment.transaction"]

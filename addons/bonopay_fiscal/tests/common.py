@@ -175,6 +175,19 @@ class FiscalCase(LocalSigner, TransactionCase):
             trapped.send()
         return move
 
+    def dollar(self, francs, source="BCC"):
+        """Make a dollar count that many francs today; without source it is a person's rate."""
+        company = self.company.root_id
+        today = fields.Date.context_today(company.with_context(tz="Africa/Kinshasa"))
+        rates = self.env["res.currency.rate"]
+        usd = self.env.ref("base.USD")
+        rates.search([("currency_id", "=", usd.id), ("company_id", "=", company.id)]).unlink()
+        if source:
+            return rates._bonopay_take(company, today, today, francs, source)
+        return rates.create(
+            {"currency_id": usd.id, "company_id": company.id, "name": today, "inverse_company_rate": francs}
+        )
+
     def tearDown(self):
         self.assertFalse(self.twin.unexpected, "the signer was asked for something outside the contract")
         super().tearDown()

@@ -94,6 +94,21 @@ class TestLiveSigner(FiscalCase):
             refund.invoice_line_ids.quantity = 1
             self.assertEqual(self.post_certified(refund).document_type, "FA")
 
+    def test_sfe_1_19_a_split_with_mobile_money_and_dollars_is_certified(self):
+        if not self.company._bonopay_take_day_rate():
+            self.dollar(2300)
+        move = self.draft(self.line(quantity=2))  # 104 400 francs
+        usd = self.env.ref("base.USD")
+        split = [
+            {"method": "MOBILEMONEY", "amount": 30000, "reference": "MP261130.0815.A12345"},
+            {"method": "ESPECES", "amount": 20, "currency_id": usd.id},
+        ]
+        move.bonopay_payment_ids = [Command.create(values) for values in split]
+        seal = self.post_certified(move)
+        paid = json.loads(seal.payload)["payments"]
+        self.assertEqual([one["method"] for one in paid], ["MOBILEMONEY", "ESPECES", "CREDIT"])
+        self.assertEqual((paid[1]["currency"], float(paid[1]["rate"])), ("USD", move.bonopay_payment_ids[1].rate))
+
     def test_row_61_same_document_again_is_the_same_seal(self):
         move = self.draft()
         seal = self.post_certified(move)

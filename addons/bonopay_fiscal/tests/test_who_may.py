@@ -69,6 +69,12 @@ class TestWhoMay(RolesCase):
         group = env.ref("bonopay_fiscal.tax_group_a")
         rate = {"group_id": group.id, "rate": 0, "source": "x"}
         line = {"move_id": self.new.id, "name": "Livraison", "quantity": 1, "price_unit": 5.0}
+        stated = {"move_id": self.new.id, "method": "ESPECES", "amount": 5.0}
+        moved = {"outlet_id": outlet.id, "amount": 5.0, "reason": "x"}
+        till = env["bonopay.cash.movement"].with_user(self.salesperson).create(moved)
+        bank = env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1)
+        manual = env.ref("account.account_payment_method_manual_in")
+        way = {"name": "x", "journal_id": bank.id, "payment_method_id": manual.id}
         #: model → (an existing record, values to write, values to create another with)
         self.records = {
             "account.journal": (self.journal, {"name": "x"}, {"name": "x", "code": "XX", "type": "general"}),
@@ -81,6 +87,14 @@ class TestWhoMay(RolesCase):
             "account.move.reversal": (env["account.move.reversal"].create(reversal), {"reason": "x"}, reversal),
             "account.partial.reconcile": self._reconciliation(),
             "account.payment": (env["account.payment"].create(payment), {"memo": "x"}, payment),
+            "account.payment.method.line": (bank.inbound_payment_method_line_ids[:1], {"name": "y"}, way),
+            "bonopay.cash.movement": (till, {"reason": "y"}, moved),
+            "bonopay.payment": (env["bonopay.payment"].create(stated), {"reference": "x"}, stated),
+            "payment.method": (
+                env.ref("payment.payment_method_mpesa"),
+                {"bonopay_method": "AUTRE"},
+                {"name": "x", "code": "x"},
+            ),
             "payment.transaction": (
                 env["payment.transaction"].create({**paid, "reference": "WEB-1"}),
                 {"state_message": "x"},
@@ -209,7 +223,10 @@ class TestWhoMay(RolesCase):
     def spare(self, model):
         """A record that nothing refers to, so that only rights can keep somebody from deleting it."""
         record, _written, created = self.records[model]
-        kept = ("bonopay.seal", "bonopay.print", "bonopay.credential", "ir.module.module", "res.company")
+        kept = (
+            "bonopay.seal", "bonopay.print", "bonopay.cash.movement", "bonopay.credential", "ir.module.module",
+            "res.company",
+        )  # fmt: skip
         return record if model in kept else self.env[model].create(created)
 
     def method_calls(self):
@@ -233,7 +250,7 @@ class TestWhoMay(RolesCase):
             ),
         }
         return {
-            **calls("account.move", self.new, "action_post"),
+            **calls("account.move", self.new, "action_post", "action_bonopay_propose_payments"),
             **calls("account.move", self.waiting, "action_bonopay_seal_now"),
             **calls("account.move", self.rejected, "action_bonopay_replace"),
             **calls("account.move", self.certified, "action_bonopay_open_seal"),

@@ -1,0 +1,262 @@
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools import formatLang
+
+from ..core import dgi, payments
+from ..core.arithmetic import exact, round2
+from ..core.document import Payment
+from .account_move_checks import Fault
+
+#: States of a payment in which the money is there, or on its way.
+_PAID = ("in_process", "paid")
+
+
+class AccountMove(models.Model):
+    """How an invoice is paid, as the DGI is told it (SFE §1.18–1.19, §1.30).
+
+    Nobody has to state it: a draft that states nothing is sealed with what the books know of it, and the rest is on
+    credit. What was sealed is kept on the invoice.
+    """
+
+    _inherit = "account.move"
+
+    bonopay_payment_ids = fields.One2many("bonopay.payment", "move_id", "Payments stated to the DGI", copy=False)
+    bonopay_payment_rest = fields.Monetary(
+        "Left, on credit", currency_field="company_currency_id", compute="_compute_bonopay_payment_rest"
+    )
+    bonopay_payment_words = fields.Char("Stated as", compute="_compute_bonopay_payment_words", compute_sudo=True)
+
+    @api.depends("amount_total_signed", "bonopay_payment_ids.francs")
+    def _compute_bonopay_payment_rest(self):
+        for move in self:
+            paid = sum(move.bonopay_payment_ids.mapped("francs"))
+            move.bonopay_payment_rest = move.company_currency_id.round(abs(move.amount_total_signed) - paid)
+
+    @api.depends_context("lang")
+    @api.depends("state", "amount_total_signed", "bonopay_payment_ids.francs", "invoice_date_due", "invoice_date")
+    @api.depends("preferred_payment_method_line_id", "transaction_ids.state", "matched_payment_ids.state")
+    def _compute_bonopay_payment_words(self):
+        for move in self:
+            given = move._bonopay_payments() if move.bonopay_required and move.state == "draft" else ()
+            move.bonopay_payment_words = " + ".join(map(move._bonopay_payment_in_words, given))
+
+    def _bonopay_payment_in_words(self, one):
+        amount = formatLang(self.env, float(one.amount), currency_obj=self._bonopay_currency_of(one))
+        return f"{payments.METHODS[one.method]} {amount}"
+
+    def _bonopay_currency_of(self, one):
+        return self.env.ref("base.USD") if one.currency == payments.DOLLARS else self.company_currency_id
+
+    # ------------------------------------------------------------------------------------------------------------
+    # From the invoice to its payload
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_payments(self):
+        """What was stated, else what is proposed; what is left of the total is on credit (SFE §1.19).
+
+        :rtype: tuple[core.document.Payment, ...]
+        """
+        self.ensure_one()
+        total = self._bonopay_total_in_francs()
+        stated = [payment._value() for payment in self.bonopay_payment_ids]
+        return payments.settled(stated or payments.within(self._bonopay_proposed_payments(), total), total)
+
+    def _bonopay_total_in_francs(self):
+        return abs(round2(exact(self.amount_total_signed)))
+
+    def _bonopay_proposed_payments(self):
+        """How the invoice was paid as far as the books know, best known first; they may exceed its total.
+
+        Override it to add what another module knows, such as a gift card (AUTRE): it must not raise, since it runs
+        after a customer has paid.
+
+        :rtype: Iterator[core.document.Payment]
+        """
+        yield from self._bonopay_paid_online()
+        yield from self._bonopay_paid_on_draft()
+        if method := self._bonopay_method_at_once():
+            yield Payment(method, self._bonopay_total_in_francs())
+
+    def _bonopay_paid_online(self):
+        for transaction in self._bonopay_done_transactions():
+            provider = transaction.provider_id
+            yield from self._bonopay_payment_of(
+                transaction.payment_method_id._bonopay_method(provider),
+                transaction.amount,
+                transaction.currency_id,
+                (transaction.source_transaction_id or transaction).invoice_ids,
+                transaction.provider_reference or transaction.reference,
+            )
+
+    def _bonopay_done_transactions(self):
+        """The transactions that brought money: of one that was captured in parts, its parts."""
+        sources = self.sudo().transaction_ids.filtered(lambda one: one.operation not in ("validation", "refund"))
+        parts = sources.child_transaction_ids.filtered(lambda one: one.operation == one.source_transaction_id.operation)
+        return (sources - parts.source_transaction_id + parts).filtered(lambda one: one.state == "done")
+
+    def _bonopay_paid_on_draft(self):
+        """Payments that were registered for this very invoice, but not those of its transactions."""
+        kind = "outbound" if self.move_type == "out_refund" else "inbound"
+        found = self.sudo().matched_payment_ids.filtered(
+            lambda payment: (
+                payment.state in _PAID and payment.payment_type == kind and not payment.payment_transaction_id
+            )
+        )
+        own_names = {self.name, self.payment_reference, self.ref}
+        for payment in found.sorted("id"):
+            reference = payment.payment_reference or payment.memo
+            yield from self._bonopay_payment_of(
+                payment.payment_method_line_id.bonopay_method or payments.OTHER,
+                payment.amount,
+                payment.currency_id,
+                payment.invoice_ids,
+                None if reference in own_names else reference,
+            )
+
+    def _bonopay_method_at_once(self):
+        """What is chosen for an invoice that is due on its own day."""
+        day = self.invoice_date or fields.Date.context_today(self)
+        if self.move_type == "out_refund" or (self.invoice_date_due or day) > day:
+            return None
+        return self.preferred_payment_method_line_id.bonopay_method
+
+    def _bonopay_payment_of(self, method, amount, currency, invoices, reference):
+        """The part of a payment that is this invoice's: one for several pays them in the order of their making.
+
+        :return: one payment, or none when the others take all of it, or when nobody knows what its currency is worth
+        """
+        day, francs, company = fields.Date.context_today(self), self.company_currency_id, self.company_id
+        for earlier in invoices.filtered(lambda move: move.id < self._origin.id and move.state != "cancel"):
+            amount -= earlier.currency_id._convert(earlier.amount_total, currency, company, day)
+        dollar = company._bonopay_dollar() if currency.name == payments.DOLLARS else None
+        if currency.name != payments.DOLLARS:
+            amount = currency._convert(amount, francs, company, day)
+        elif not dollar:
+            return
+        amount = round2(exact(amount))
+        if amount > 0 and not dollar:
+            yield Payment(method, amount, reference=reference)
+        elif amount > 0:
+            yield Payment(method, amount, reference, payments.DOLLARS, dollar.rate)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # The rules
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_faults(self):
+        # EXTENDS: they are counted against a total that is right
+        return super()._bonopay_faults() or list(self._bonopay_check_payments())
+
+    def _bonopay_check_payments(self):
+        faults = [fault for payment in self.bonopay_payment_ids for fault in self._bonopay_payment_faults(payment)]
+        yield from faults
+        if not faults:
+            yield from self._bonopay_sum_faults()
+
+    def _bonopay_payment_faults(self, payment):
+        words = f"{payments.METHODS[payment.method]}: "
+        if payment.amount <= 0:
+            yield Fault(
+                "payment.amount",
+                self,
+                words + self.env._("the amount of a payment must be above zero. Correct or remove it."),
+            )
+        if payment._is_in_dollars():
+            yield from self._bonopay_rate_faults(payment, words)
+        elif payment.currency_id.name != dgi.CURRENCY:
+            yield Fault(
+                "payment.currency",
+                self,
+                words
+                + self.env._(
+                    "a payment is in CDF or USD, not in %s: state what it counted in francs.", payment.currency_id.name
+                ),
+            )
+
+    def _bonopay_rate_faults(self, payment, words):
+        rate, dollar = payments.rate_of(payment.rate), self.company_id._bonopay_dollar()
+        rates = {payments.rate_of(one.rate) for one in self.bonopay_payment_ids if one._is_in_dollars()}
+        if rate <= 0:
+            yield Fault(
+                "payment.rate",
+                self,
+                words
+                + self.env._(
+                    "dollars need a rate. Enter today's under Invoicing ▸ Configuration ▸ Currencies, or on the "
+                    "payment."
+                ),
+            )
+        elif len(rates) > 1:
+            yield Fault(
+                "payment.rates",
+                self,
+                words + self.env._("all payments in dollars on one invoice have one rate (SFE §1.30). Use one."),
+            )
+        elif dollar and dollar.is_reference and not payments.is_near(rate, dollar.rate):
+            yield Fault(
+                "payment.rate_of_the_day",
+                self,
+                words
+                + self.env._(
+                    "the rate %(rate)s is more than 1 %% away from that of the day, %(reference)s (SFE §1.30). Choose "
+                    "a rate between %(lowest)s and %(highest)s.",
+                    rate=rate,
+                    reference=dollar.rate,
+                    lowest=round2(dollar.rate * (1 - payments.RATE_TOLERANCE)),
+                    highest=round2(dollar.rate * (1 + payments.RATE_TOLERANCE)),
+                ),
+            )
+
+    def _bonopay_sum_faults(self):
+        """The payments add up to the total (SFE §1.19): less is on credit, more is not possible."""
+        paid = sum((payment._value().in_francs for payment in self.bonopay_payment_ids), Decimal(0))
+        total = self._bonopay_total_in_francs()
+        if paid > total:
+            yield Fault(
+                "payment.total",
+                self,
+                self.env._(
+                    "The payments, %(paid)s CDF, are more than the total, %(total)s CDF (SFE §1.19): state what the "
+                    "seller keeps, without the change that was given back. In dollars that may be some francs less, "
+                    "which are another payment.",
+                    paid=paid,
+                    total=total,
+                ),
+            )
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Keeping
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_keep_payments(self):
+        """What the seal says of payments stands on the invoice too, also what nobody stated."""
+        rows = [
+            {
+                "move_id": move.id,
+                "sequence": 100 + position,
+                "method": one.method,
+                "amount": float(one.amount),
+                "currency_id": move._bonopay_currency_of(one).id,
+                "rate": float(one.rate or 0),
+                "reference": one.reference,
+                "is_proposed": True,
+            }
+            for move in self
+            for position, one in enumerate(move._bonopay_payments()[len(move.bonopay_payment_ids) :])
+        ]
+        self.env["bonopay.payment"].sudo().create(rows)
+
+    def button_draft(self):
+        # EXTENDS: of an invoice that is corrected, only what somebody stated still stands
+        res = super().button_draft()
+        self.sudo().bonopay_payment_ids.filtered("is_proposed").unlink()
+        return res
+
+    def action_bonopay_propose_payments(self):
+        """Write down what would be stated, for a person to change."""
+        self.ensure_one()
+        self.check_access("write")
+        if self.state == "draft":
+            self._bonopay_keep_payments()
+            self.bonopay_payment_ids.is_proposed = False
