@@ -2,13 +2,13 @@ import doctest
 
 from odoo.tests import BaseCase, tagged
 
-from ..core import arithmetic, comparison, credit, dgi_status, payload, provinces, retry, secret, told
+from ..core import arithmetic, comparison, credit, dgi_status, payload, provinces, reductions, retry, secret, told
 
 
 @tagged("standard", "at_install")
 class TestCoreDoctests(BaseCase):
     def test_examples_in_the_pure_modules_hold(self):
-        for module in (arithmetic, comparison, credit, dgi_status, payload, provinces, retry, secret, told):
+        for module in (arithmetic, comparison, credit, dgi_status, payload, provinces, reductions, retry, secret, told):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, 0, module.__name__)
             self.assertEqual(result.failed, 0, module.__name__)
