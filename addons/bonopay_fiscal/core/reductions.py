@@ -7,7 +7,7 @@ units are priced a centime lower, on a line of their own.
 Pure: no database. All articles of one call are of one tax group, so nothing moves from one group to another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple
@@ -20,8 +20,8 @@ _ZERO = Decimal(0)
 class Undistributable(Exception):
     """A reduction that no net prices above zero express.
 
-    :ivar reason: ``total`` (nothing would be left to pay), ``gift`` (nothing is sold in the gifts' tax group), ``worth``
-        (a gift without a price of its own) or ``centimes`` (prices would fall below a centime)
+    :ivar reason: ``total`` (nothing would be left to pay), ``gift`` (nothing is sold in the gifts' tax group),
+        ``worth`` (a gift without a price of its own) or ``centimes`` (prices would fall below a centime)
     :ivar article: position of the gift, for ``worth``
     """
 
@@ -113,6 +113,18 @@ def shares(total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
         found.append(up_to_here - given)
         given = up_to_here
     return found
+
+
+def meeting(amount: Decimal, total_less: Callable[[Decimal], Decimal], wanted: Decimal) -> Decimal:
+    """The amount, or its neighbour by a centime, that brings a total to what is wanted; the amount when neither does.
+
+    :param total_less: the total with tax when an amount before tax is taken off
+
+    >>> meeting(Decimal("4.30"), lambda off: round2((100 - off) * Decimal("1.16")), Decimal("111.02"))
+    Decimal('4.29')
+    """
+    near = (amount, amount - CENT, amount + CENT)
+    return next((one for one in near if one > 0 and total_less(one) == wanted), amount)
 
 
 def _take(wanted: list[Decimal], reduction: Reduction) -> None:

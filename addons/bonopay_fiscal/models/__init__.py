@@ -11,6 +11,7 @@ from . import (
     account_move_lock,
     account_move_mail,
     account_move_payload,
+    account_move_reductions,
     account_move_unattended,
     account_tax,
     account_tax_rounding,

@@ -29,6 +29,7 @@ from . import (
     test_posting,
     test_provinces,
     test_rate_of_the_day,
+    test_reductions,
     test_reductions_as_net_prices,
     test_report_copies,
     test_report_document,

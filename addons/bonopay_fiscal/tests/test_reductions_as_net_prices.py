@@ -88,9 +88,7 @@ class TestReductionsAsNetPrices(BaseCase):
         rice, oil = _article(2, 30, kin="rice"), _article(1, 50, kin="oil")
         gift = _article(1, 0, worth=Decimal(30), kin="rice")
         self.assertEqual(_prices([rice, oil, gift]), [["2 × 20.00"], ["1 × 50"], ["1 × 20.00"]])
-        self.assertEqual(
-            _prices([oil, _article(1, 0, worth=Decimal(50), kin="cup")]), [["1 × 25.00"], ["1 × 25.00"]]
-        )
+        self.assertEqual(_prices([oil, _article(1, 0, worth=Decimal(50), kin="cup")]), [["1 × 25.00"], ["1 × 25.00"]])
 
     def test_an_article_that_is_reduced_to_nothing_is_a_gift(self):
         self.assertEqual(_prices([_article(1, 50), _article(1, 50)], ("50", 1)), [["1 × 25.00"], ["1 × 25.00"]])
