@@ -263,6 +263,14 @@ class AccountMove(models.Model):
         line._copy_data_extend_business_fields(note)
         return note
 
+    def _bonopay_gifts_on(self, line, articles):
+        """The gift that an article is, or those that its price pays for: its own product's, or such as are not sold."""
+        if self._bonopay_is_gift(line):
+            return line
+        gifts = articles.filtered(self._bonopay_is_gift)
+        sold = (articles - gifts).product_id
+        return gifts.filtered(lambda gift: gift.product_id == line.product_id or gift.product_id not in sold)
+
     def _bonopay_price_reasons(self, prices):
         """Why each price changes: its own discount, the reductions meant for it, the gift that it pays for."""
         legal = self.with_context(lang=self._bonopay_legal_language()).env
@@ -271,13 +279,12 @@ class AccountMove(models.Model):
             group = self._bonopay_reduction_group(line)
             same = self._bonopay_lines().filtered(lambda one, group=group: self._bonopay_reduction_group(one) == group)
             below = same.filtered(self._bonopay_is_reduction)
-            gifts = (line if self._bonopay_is_gift(line) else same).filtered(self._bonopay_is_gift)
+            gifts = self._bonopay_gifts_on(line, same - below)
             meant = below.filtered(lambda one, line=line, same=same: line in self._bonopay_reduced_lines(one, same))
-            given = [legal._("Gift: %s", self._bonopay_item_name(gift)) for gift in gifts]
             named = [payload.clean_text(one.name) for one in meant]
-            if line in gifts or not named:
-                # a gift, or who pays for one: also for what a reduction takes wholly
-                named += given or [payload.clean_text(one.name) for one in below]
+            named += [legal._("Gift: %s", self._bonopay_item_name(gift)) for gift in gifts]
+            # what a reduction takes wholly is a gift as well
+            named = named or [payload.clean_text(one.name) for one in below]
             own = None if line in gifts else self._bonopay_line_price(line).change
             reasons[line] = payload.clean_text(", ".join(filter(None, (own, *dict.fromkeys(named)))))
         return reasons

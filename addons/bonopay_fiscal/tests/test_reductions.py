@@ -35,7 +35,9 @@ class TestReductions(FiscalCase):
         self.post(move)
         self.assertEqual(move.bonopay_state, "certified")
         members = ("code", "quantity", "unit_price", "original_unit_price", "price_change")
-        return [tuple(item[name] for name in members) for item in json.loads(move.bonopay_seal_id.payload)["items"]]
+        # a gift is told in French where that is installed
+        sealed = json.loads(move.bonopay_seal_id.payload.replace("Cadeau : ", "Gift: "))
+        return [tuple(item[name] for name in members) for item in sealed["items"]]
 
     def refusal(self, *lines, **values):
         """Why the lines below price cannot be distributed: said by the button and, line by line, before posting."""
@@ -86,6 +88,27 @@ class TestReductions(FiscalCase):
                 ("RIZ25", "1", "30000.00", "45000.00", "Gift: Riz 25 kg"),
             ],
         )
+
+    def test_whoever_pays_for_a_gift_says_so_beside_the_discount(self):
+        oil = self._product("Huile", "HUILE", "consu", 10000.0, self.tax_b)
+        soap = self._product("Savon", "SAVON", "consu", 1000.0, self.tax_b)
+        move = self.distributed(
+            self.line(quantity=1),
+            self.line(oil, quantity=1),
+            self.line(oil, quantity=1, discount=100),
+            self.off(5500),
+        )
+        reasons = dict(zip(["rice", "oil", "gift"], (item[4] for item in self.items(move)), strict=True))
+        self.assertEqual(
+            reasons,
+            {
+                "rice": "Remise fidélité",
+                "oil": "Remise fidélité, Gift: Huile",
+                "gift": "Remise fidélité, Gift: Huile",
+            },
+        )
+        move = self.distributed(self.line(quantity=1), self.line(soap, quantity=1, discount=100))
+        self.assertEqual([item[4] for item in self.items(move)], ["Gift: Savon", "Gift: Savon"])
 
     def test_a_reduction_stays_in_its_tax_group(self):
         move = self.distributed(self.line(quantity=1), self.line(self.book, quantity=1), self.off(5000))
