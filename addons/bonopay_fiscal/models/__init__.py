@@ -12,6 +12,7 @@ from . import (
     account_move_mail,
     account_move_payload,
     account_move_payments,
+    account_move_reductions,
     account_move_unattended,
     account_payment_method,
     account_tax,

@@ -30,6 +30,7 @@ LOCKED_LINE_FIELDS = frozenset(
         "balance", "debit", "credit", "amount_currency", "price_subtotal", "price_total", "tax_base_amount",
         "tax_line_id", "tax_group_id", "tax_repartition_line_id", "group_tax_id", "tax_tag_ids", "extra_tax_data",
         "move_name", "parent_state", "account_id", "is_storno",
+        "bonopay_original_price", "bonopay_price_reason",
     }
 )  # fmt: skip
 

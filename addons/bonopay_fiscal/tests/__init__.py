@@ -37,6 +37,8 @@ from . import (
     test_print_log,
     test_provinces,
     test_rate_of_the_day,
+    test_reductions,
+    test_reductions_as_net_prices,
     test_report_copies,
     test_report_document,
     test_report_drafts,

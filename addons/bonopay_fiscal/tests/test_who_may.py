@@ -45,6 +45,7 @@ class TestWhoMay(RolesCase):
         self.twin.dgi_status = "certified"
         self.waiting = self.post(send=False)
         self.new = self.draft()
+        self.reduced = self.draft(self.line(), self.line(price_unit=-10.0))
         self._make_records()
 
     def _make_records(self):
@@ -251,6 +252,7 @@ class TestWhoMay(RolesCase):
         }
         return {
             **calls("account.move", self.new, "action_post", "action_bonopay_propose_payments"),
+            **calls("account.move", self.reduced, "action_bonopay_distribute_reductions"),
             **calls("account.move", self.waiting, "action_bonopay_seal_now"),
             **calls("account.move", self.rejected, "action_bonopay_replace"),
             **calls("account.move", self.certified, "action_bonopay_open_seal"),

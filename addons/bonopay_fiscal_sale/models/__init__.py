@@ -1,0 +1,5 @@
+from . import (
+    account_move_reduction,
+    sale_order_line_reduction,
+    sale_order_reduction,
+)
