@@ -19,9 +19,13 @@ class AccountMove(models.Model):
         """These moves, to be posted for nobody: a faulty one stays a draft, instead of an error."""
         return self.with_context(**{_UNATTENDED_KEY: _UNATTENDED})
 
+    def _bonopay_is_unattended(self):
+        """Whether nobody is there to read an error."""
+        return self.env.context.get(_UNATTENDED_KEY) is _UNATTENDED
+
     def _post(self, soft=True):
         # EXTENDS 'account'
-        if self.env.context.get(_UNATTENDED_KEY) is not _UNATTENDED:
+        if not self._bonopay_is_unattended():
             return super()._post(soft)
         faulty = self._bonopay_to_post(soft).filtered(lambda move: move._bonopay_faults())
         for move in faulty:

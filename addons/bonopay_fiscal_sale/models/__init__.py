@@ -1,0 +1,7 @@
+from . import (
+    account_move_advance,
+    account_move_settlement,
+    payment_transaction,
+    sale_order_advance,
+    sale_order_return,
+)

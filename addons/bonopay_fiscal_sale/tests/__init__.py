@@ -1,3 +1,4 @@
 from . import (
+    test_advances,
     test_sales_order,
 )
