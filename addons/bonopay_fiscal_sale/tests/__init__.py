@@ -1,4 +1,5 @@
 from . import (
     test_advances,
+    test_paths_of_orders,
     test_sales_order,
 )

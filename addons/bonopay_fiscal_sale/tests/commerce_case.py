@@ -1,11 +1,14 @@
 """Orders of a Congolese company whose sales are sealed."""
 
 from odoo import Command
+from odoo.exceptions import UserError
 
-from odoo.addons.bonopay_fiscal.tests.common import FiscalCase, trap_seals
+from odoo.addons.bonopay_fiscal.tests.common import trap_seals
+
+from .common import SaleCase
 
 
-class CommerceCase(FiscalCase):
+class CommerceCase(SaleCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -52,8 +55,16 @@ class CommerceCase(FiscalCase):
         wizard.create({})._create_payments()
 
     def post_all(self, moves):
-        """Post invoices, and send their seals."""
-        with trap_seals(self.env) as trapped:
+        """Post invoices, and whatever is issued with them; send the seals."""
+        return self.seal(moves).move_id
+
+    def assert_sealed(self, moves, count=1):
+        """All of them are normalised, and there are as many as expected."""
+        self.assertEqual(len(moves), count)
+        self.assertEqual(set(moves.mapped("bonopay_state")), {"certified"})
+
+    def refused(self, moves, words):
+        """Posting them is refused in such words, and they stay drafts."""
+        with trap_seals(self.env) as trapped, self.assertRaisesRegex(UserError, words), self.env.cr.savepoint():
             moves.action_post()
-        trapped.send()
-        return trapped.seals.move_id
+        self.assertEqual((set(moves.mapped("state")), len(trapped.seals)), ({"draft"}, 0))
