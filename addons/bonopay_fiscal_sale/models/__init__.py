@@ -1,5 +1,6 @@
 from . import (
     account_move_advance,
+    account_move_send,
     account_move_settlement,
     payment_transaction,
     sale_order_advance,

@@ -3,5 +3,6 @@ from . import (
     test_paths_of_expenses,
     test_paths_of_goods,
     test_paths_of_orders,
+    test_paths_of_the_website,
     test_sales_order,
 )
