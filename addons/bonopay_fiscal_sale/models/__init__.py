@@ -3,6 +3,7 @@ from . import (
     account_move_send,
     account_move_settlement,
     payment_transaction,
+    role_guard,
     sale_order_advance,
     sale_order_return,
 )

@@ -4,5 +4,6 @@ from . import (
     test_paths_of_goods,
     test_paths_of_orders,
     test_paths_of_the_website,
+    test_roles_of_orders,
     test_sales_order,
 )
