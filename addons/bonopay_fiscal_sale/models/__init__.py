@@ -5,5 +5,6 @@ from . import (
     payment_transaction,
     role_guard,
     sale_order_advance,
+    sale_order_offer,
     sale_order_return,
 )

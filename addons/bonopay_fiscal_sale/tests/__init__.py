@@ -1,5 +1,7 @@
 from . import (
     test_advances,
+    test_live_advances,
+    test_offers,
     test_paths_of_expenses,
     test_paths_of_goods,
     test_paths_of_orders,
