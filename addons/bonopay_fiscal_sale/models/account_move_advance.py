@@ -40,6 +40,17 @@ class AccountMove(models.Model):
         kind = super()._bonopay_default_invoice_type()
         return ADVANCE_TYPES.get(kind, kind) if self._is_downpayment() else kind
 
+    def _bonopay_check_document(self):
+        # EXTENDS 'bonopay_fiscal': stated as a sale, it would be sold a second time by the final invoice
+        yield from super()._bonopay_check_document()
+        wanted = ADVANCE_TYPES.get(self.bonopay_invoice_type)
+        if wanted and self._is_downpayment():
+            yield Fault(
+                "type.advance",
+                self,
+                self.env._("Every line is an advance on an order: choose invoice type %s.", wanted),
+            )
+
     # ------------------------------------------------------------------------------------------------------------
     # Issued together
     # ------------------------------------------------------------------------------------------------------------
@@ -54,16 +65,16 @@ class AccountMove(models.Model):
         """These moves, and the drafts that are issued with them."""
         drafts = (self.bonopay_advance_credit_ids | self.bonopay_final_invoice_id) - self
         drafts = (drafts | drafts.bonopay_advance_credit_ids).filtered(lambda move: move.state == "draft")
-        for credit in (self | drafts).filtered(lambda move: move.bonopay_final_invoice_id and move.state == "draft"):
-            credit.invoice_date = credit.bonopay_final_invoice_id.invoice_date or credit.invoice_date
+        for note in (self | drafts).filtered(lambda move: move.bonopay_final_invoice_id and move.state == "draft"):
+            note.invoice_date = note.bonopay_final_invoice_id.invoice_date or note.invoice_date
         return self | drafts
 
     def _bonopay_reconcile_settlement(self):
         """What was not paid of an advance is no longer owed; what was paid of it is paid of the final invoice."""
-        credits = (self | self.bonopay_advance_credit_ids).filtered("bonopay_final_invoice_id")
-        for credit in credits.filtered(lambda move: move.state == "posted"):
-            for sale in credit.reversed_entry_id, credit.bonopay_final_invoice_id:
-                credit._bonopay_reconcile_with(sale)
+        notes = (self | self.bonopay_advance_credit_ids).filtered("bonopay_final_invoice_id")
+        for note in notes.filtered(lambda move: move.state == "posted"):
+            for sale in note.reversed_entry_id, note.bonopay_final_invoice_id:
+                note._bonopay_reconcile_with(sale)
 
     def _bonopay_reconcile_with(self, sale):
         lines = (self + sale).line_ids.filtered(

@@ -1,5 +1,9 @@
+import json
+
 from odoo import models
 from odoo.exceptions import UserError
+
+from odoo.addons.bonopay_fiscal.core import credit
 
 #: Nature of the credit note on an advance: annex III tells what was paid from what was not.
 PAID_NATURE, UNPAID_NATURE = "RAM", "RAN"
@@ -43,21 +47,31 @@ class AccountMove(models.Model):
                 self.name,
             )
 
+    def _bonopay_is_credited(self):
+        """Whether credit notes took all of this sale back, also those that know nothing of its order."""
+        seal = self._bonopay_live_seals()
+        if not seal:
+            return False
+        sale = json.loads(seal.payload)
+        note = self.new({"move_type": "out_refund", "reversed_entry_id": self.id})
+        stock = credit.Stock(sale, note._bonopay_earlier_credits())
+        return not any(stock.left(item) for item in sale["items"])
+
     def _bonopay_settle(self, invoices):
         """Draft a credit note on each of these advances.
 
         :param invoices: the invoices of the whole sales, as far as there are any
         :return: the credit notes
         """
-        credits = self.browse()
+        notes = self.browse()
         for advance in self:
             orders = advance.line_ids.sale_line_ids.order_id
             invoice = invoices.filtered(lambda move, orders=orders: move.line_ids.sale_line_ids.order_id & orders)[:1]
-            credit = advance._reverse_moves([advance._bonopay_settlement_values(invoice)])
-            credit._bonopay_propose_what_is_left()
-            credits += credit
-            orders._bonopay_tell_settlement(advance, credit, invoice)
-        return credits
+            note = advance._reverse_moves([advance._bonopay_settlement_values(invoice)])
+            note._bonopay_propose_what_is_left()
+            notes += note
+            orders._bonopay_tell_settlement(advance, note, invoice)
+        return notes
 
     def _bonopay_settlement_values(self, invoice):
         """Values of the credit note; without an invoice the advance is given back, and its author says why."""

@@ -23,10 +23,10 @@ class SaleOrder(models.Model):
         advances._bonopay_demand_settlement()
         quiet = self.with_context(raise_if_nothing_to_invoice=False)
         invoices = super(SaleOrder, quiet)._create_invoices(grouped=grouped, final=final, date=date)
-        credits = advances.sudo()._bonopay_settle(invoices) + returned.sudo()._bonopay_credit()
-        if not invoices + credits and self.env.context.get("raise_if_nothing_to_invoice", True):
+        notes = advances.sudo()._bonopay_settle(invoices) + returned.sudo()._bonopay_credit()
+        if not invoices + notes and self.env.context.get("raise_if_nothing_to_invoice", True):
             raise UserError(self._nothing_to_invoice_error_message())
-        return invoices + credits.with_env(invoices.env)
+        return invoices + notes.with_env(invoices.env)
 
     def _bonopay_may_invoice(self):
         """What core asks before it goes on with ``sudo()``."""
@@ -40,11 +40,12 @@ class SaleOrder(models.Model):
             .invoice_lines.move_id.filtered(
                 lambda move: move.move_type == "out_invoice" and move.state != "cancel" and move._is_downpayment()
             )
+            .filtered(lambda move: not move._bonopay_is_credited())
             .sorted("id")
         )
 
-    def _bonopay_tell_settlement(self, advance, credit, invoice):
-        link = credit._get_html_link(title=self.env._("credit note"))
+    def _bonopay_tell_settlement(self, advance, note, invoice):
+        link = note._get_html_link(title=self.env._("credit note"))
         for order in self:
             if invoice:
                 body = order.env._(

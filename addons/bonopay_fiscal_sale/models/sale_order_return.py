@@ -28,7 +28,7 @@ class SaleOrderLine(models.Model):
         :return: the credit notes, one per invoice that sold something of it
         """
         due = {line: -exact(line.qty_to_invoice) for line in self}
-        credits = self.env["account.move"]
+        notes = self.env["account.move"]
         for sale in self._bonopay_sales():
             lines = self.filtered(lambda line, sale=sale: due[line] > 0 and line in sale.line_ids.sale_line_ids)
             if not lines:
@@ -36,10 +36,10 @@ class SaleOrderLine(models.Model):
             note = sale._reverse_moves([lines._bonopay_return_values(sale)])
             lines._bonopay_keep_only(note, due)
             if note._bonopay_lines():
-                credits += note
+                notes += note
             else:
                 note.unlink()
-        return credits
+        return notes
 
     def _bonopay_return_values(self, sale):
         return {

@@ -105,6 +105,39 @@ class TestAdvances(CommerceCase):
         advance.unlink()
         self.assertEqual(len(self.invoiced(order)), 1)
 
+    def test_an_advance_that_was_credited_by_hand_is_not_credited_again(self):
+        order = self.order()
+        advance = self.advance(order)
+        nothing = self.env["product.product"]
+        by_hand = self.draft(
+            *(
+                self.line(nothing, name=line.name, price_unit=line.price_unit, tax_ids=line.tax_ids.ids)
+                for line in advance.invoice_line_ids
+            ),
+            move_type="out_refund",
+            reversed_entry_id=advance.id,
+            bonopay_credit_nature="RAN",
+            bonopay_credit_reason="Erreur",
+        )
+        self.post(by_hand)
+        self.assertEqual(self.invoiced(order).mapped("move_type"), ["out_invoice"])
+
+    def test_sfe_1_7_an_advance_cannot_be_stated_as_a_sale(self):
+        advance = self.advance(self.order(), post=False)
+        advance.bonopay_invoice_type = "FV"
+        self.refused(advance, "Every line is an advance on an order: choose invoice type FT")
+
+    def test_sfe_1_12_advance_and_credit_note_agree_in_every_tax_group(self):
+        exempt = self.tax("tva_exempt_0")
+        order = self.order(self.order_line(quantity=3), self.order_line(self.delivery, 7, tax_ids=exempt.ids))
+        advance = self.advance(order, amount=33.0)
+        self.pay(advance)
+        invoice, credit = self.invoiced(order)
+        self.post_all(invoice)
+        groups = self.sealed(advance)["tax_groups"]
+        self.assertEqual([group["code"] for group in groups], ["A", "B"])
+        self.assertEqual(self.sealed(credit)["tax_groups"], groups)
+
     def test_without_deducting_the_advance_stays_for_later(self):
         order = self.order()
         self.pay(self.advance(order))

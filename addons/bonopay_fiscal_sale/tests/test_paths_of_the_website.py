@@ -1,5 +1,7 @@
 import json
+from datetime import timedelta
 
+from odoo import fields
 from odoo.tests import HttpCase, tagged
 
 from odoo.addons.bonopay_fiscal.tests.common import trap_seals
@@ -104,6 +106,17 @@ class TestPathsOfTheWebsite(WebsiteCase):
         self.assertTrue(mail.attachment_ids)
         sent = json.loads(invoice.bonopay_seal_id.payload)
         self.assertEqual((sent["client"]["type"], sent["cashier_name"]), ("PP", self.salesperson.name))
+
+    def test_what_is_normalised_only_after_days_is_sent_all_the_same(self):
+        order = self.cart()
+        transaction, trapped = self.pay_online(order, "/shop/payment/transaction/{}", order.amount_total)
+        transaction.last_state_change = fields.Datetime.now() - timedelta(days=5)
+        self.run_sending()
+        self.assertFalse(order.invoice_ids.is_move_sent)
+        trapped.send()
+        self.run_sending()
+        self.assertTrue(order.invoice_ids.is_move_sent)
+        self.assertEqual(len(self.mail_about(order.invoice_ids)), 1)
 
     def test_a_sale_of_the_shop_that_the_law_refuses_is_paid_and_calls_somebody(self):
         order = self.cart()
