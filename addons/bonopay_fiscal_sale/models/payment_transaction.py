@@ -10,11 +10,6 @@ LOOK_BACK = timedelta(days=2)
 class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
-    def _post_process(self):
-        # EXTENDS 'sale': orders are confirmed and invoiced here, before invoices are posted, and nobody reads an error
-        unattended = self.with_env(self.invoice_ids._bonopay_unattended().env)
-        return super(PaymentTransaction, unattended)._post_process()
-
     def _cron_send_invoice(self):
         # EXTENDS 'sale': what was paid longer ago than core looks back, and was normalised since, is sent all the same
         res = super()._cron_send_invoice()

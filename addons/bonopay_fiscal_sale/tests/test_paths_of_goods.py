@@ -76,21 +76,36 @@ class TestPathsOfGoods(CommerceCase):
         self.post_all(invoice | credit)
         self.assert_sealed(invoice | credit, 2)
 
-    def test_sfe_1_26_what_comes_back_of_two_invoices_is_credited_on_each(self):
+    def delivered_twice(self):
+        """An order, its first picking, and the invoices of six bags and of four."""
         order = self.order(self.order_line(quantity=10))
-        first_picking = self.deliver_part(order, 6)
+        picking = self.deliver_part(order, 6)
         first = self.invoiced(order)
         self.post_all(first)
         self.deliver(order, 4)
         second = self.invoiced(order)
         self.post_all(second)
-        self.take_back(first_picking, 5)
-        credits = self.invoiced(order)
-        found = {credit.reversed_entry_id: credit.invoice_line_ids.quantity for credit in credits}
-        self.assertEqual(found, {second: 4, first: 1})
-        credits.write({"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Sacs déchirés"})
-        self.post_all(credits)
-        self.assert_sealed(credits, 2)
+        return order, picking, first, second
+
+    def credited(self, order):
+        """Invoice → quantity, of the credit notes on what came back; they are sealed."""
+        notes = self.invoiced(order)
+        notes.write({"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Sacs déchirés"})
+        self.post_all(notes)
+        self.assert_sealed(notes, len(notes))
+        return {note.reversed_entry_id: note.invoice_line_ids.quantity for note in notes}
+
+    def test_sfe_1_26_what_comes_back_of_two_invoices_is_credited_on_each(self):
+        order, picking, first, second = self.delivered_twice()
+        self.take_back(picking, 5)
+        self.assertEqual(self.credited(order), {second: 4, first: 1})
+
+    def test_sfe_1_27_what_earlier_credit_notes_took_is_not_credited_again(self):
+        order, picking, first, second = self.delivered_twice()
+        self.take_back(picking, 3)
+        self.assertEqual(self.credited(order), {second: 3})
+        self.take_back(picking, 3)
+        self.assertEqual(self.credited(order), {second: 1, first: 2})
 
     def deliver_part(self, order, quantity):
         """Deliver a part; the rest waits in a picking of its own."""
