@@ -33,7 +33,7 @@ class TestPathsOfExpenses(CommerceCase):
         expense.action_submit()
         expense._do_approve(check=False)
         action = expense.action_post()
-        self.env[action["res_model"]].with_context(action["context"]).browse(action["res_id"]).action_post_entry()
+        self.env[action["res_model"]].with_context(**action["context"]).browse(action["res_id"]).action_post_entry()
         return order, self.invoiced(order)
 
     def test_an_expense_made_for_a_customer_is_invoiced_and_sealed(self):

@@ -113,5 +113,5 @@ class TestPathsOfGoods(CommerceCase):
         picking.move_ids.quantity = quantity
         picking.move_ids.picked = True
         action = picking.button_validate()
-        self.env[action["res_model"]].with_context(action["context"]).create({}).process()
+        self.env[action["res_model"]].with_context(**action["context"]).create({}).process()
         return picking
