@@ -8,6 +8,10 @@
     "license": "LGPL-3",
     "development_status": "Beta",
     "depends": ["bonopay_fiscal", "sale"],
-    "data": [],
+    "data": [
+        "data/mail_template.xml",
+        "views/account_move_views.xml",
+        "report/sale_order_templates.xml",
+    ],
     "auto_install": True,
 }

@@ -26,6 +26,7 @@ from . import (
     test_owner_settings,
     test_paid_on_the_website,
     test_paper_is_closed,
+    test_paths_of_imports,
     test_payload_vectors,
     test_payment_methods,
     test_payments,

@@ -1,0 +1,37 @@
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from odoo.addons.bonopay_fiscal.tests.common import fiscal_user
+
+from .commerce_case import CommerceCase
+
+
+@tagged("post_install", "-at_install")
+class TestRolesOfOrders(CommerceCase):
+    """An order is a way to an invoice: who makes no invoices makes none of orders either."""
+
+    BESIDE = "sales_team.group_sale_manager,account.group_account_manager"
+
+    def user(self, role):
+        return fiscal_user(self.env, f"bp_{role}", f"bonopay_fiscal.group_fiscal_{role},{self.BESIDE}", self.company)
+
+    def test_row_55_fleet_managers_and_auditors_invoice_no_order(self):
+        order = self.order()
+        for role in ("fleet", "auditor"):
+            mine = order.with_user(self.user(role))
+            wizard = self.env["sale.advance.payment.inv"].with_user(mine.env.user).with_context(active_ids=order.ids)
+            for refused in (
+                lambda mine=mine: mine._create_invoices(),
+                lambda mine=mine: mine.write({"client_order_ref": "x"}),
+                lambda mine=mine: mine.order_line[0].write({"price_unit": 1}),
+                lambda wizard=wizard: wizard.create(
+                    {"advance_payment_method": "percentage", "amount": 30, "sale_order_ids": order.ids}
+                ).create_invoices(),
+            ):
+                with self.assertRaises(AccessError), self.env.cr.savepoint():
+                    refused()
+        self.assertFalse(order.invoice_ids)
+
+    def test_a_salesperson_is_not_kept_from_their_work(self):
+        seller = fiscal_user(self.env, "bp_seller", "sales_team.group_sale_salesman_all_leads", self.company)
+        self.assertTrue(self.order().with_user(seller)._create_invoices())
