@@ -30,6 +30,6 @@ class BonopaySettings(models.TransientModel):
         return {"type": "ir.actions.act_window_close"}
 
     def action_test_connection(self):
-        """Save, and open the list of checks."""
+        """Save, and open the onboarding at its checks."""
         self.action_save()
-        return self.env["bonopay.connection.test"]._open(self.company_id)
+        return self.env["bonopay.onboarding"]._open(self.company_id)
