@@ -31,6 +31,7 @@ from . import (
     bonopay_seal_production,
     bonopay_seal_ready,
     ir_attachment,
+    ir_http,
     ir_module_module,
     payment_transaction,
     product_template,

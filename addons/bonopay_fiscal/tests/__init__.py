@@ -22,6 +22,7 @@ from . import (
     test_operator,
     test_outbox,
     test_outlet_life,
+    test_outlet_screens,
     test_owner_settings,
     test_paid_on_the_website,
     test_paper_is_closed,

@@ -18,7 +18,7 @@ from .roles_case import ROLES, RolesCase
 MATRIX = Path(__file__).with_name("access_matrix.csv")
 CRUD = ("read", "write", "create", "unlink")
 #: Methods of Odoo that the module extends and that do nothing of their own.
-NO_BUSINESS = frozenset({*CRUD, "copy", "get_empty_list_help", "get_paperformat"})
+NO_BUSINESS = frozenset({*CRUD, "copy", "get_empty_list_help", "get_paperformat", "session_info"})
 
 
 def read_matrix():
