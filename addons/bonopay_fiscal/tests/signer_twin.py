@@ -65,11 +65,12 @@ class SignerTwin:
         self.day = "2026-11-21"
         self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
         self.restartable = {"KIN001": 0}
-        self.outlets = {"KIN001": registered("KIN001")}
-        self.clock_ahead = 0
+        self.core = {"version": "1.1.1", "fingerprint": "0123456789abcdef" * 4}
         self.refused = {}
         self.poison = {}
         self.without_batches = False
+        self.outlets = {"KIN001": registered("KIN001")}
+        self.clock_ahead = 0
         self._scripted = deque()
         self._hangs = deque()
         self._lock = threading.Lock()
@@ -125,7 +126,7 @@ class SignerTwin:
         with self._lock:
             self.requests.append((method, path, body))
             if path == "/health":
-                return 200, canonical({"status": "ok", "fiscal_core": {"version": "1", "fingerprint": "ab12"}}), {}
+                return 200, canonical({"status": "ok", "fiscal_core": self.core}), {}
             if headers.get("Authorization") != f"Bearer {API_KEY}":
                 return (
                     401,

@@ -200,7 +200,7 @@ class TestTheChecks(OnboardingCase):
 
     def test_034_15_version_and_fingerprint_of_the_fiscal_core_are_shown(self):
         core = self.opened().check_ids.filtered(lambda one: one.code == "core")
-        self.assertEqual((core.level, core.words), ("ok", "Version 1, ab12"))
+        self.assertEqual((core.level, core.words), ("ok", f"Version 1.1.1, {self.twin.core['fingerprint']}"))
 
     def test_a_device_that_is_not_ready_is_red_with_the_signer_s_words(self):
         outlet = self.ready_outlet()
