@@ -36,7 +36,7 @@
         "views/portal_templates.xml",
         "views/res_config_settings_views.xml",
         "wizard/account_move_reversal_views.xml",
-        "wizard/bonopay_connection_test_views.xml",
+        "wizard/bonopay_onboarding_views.xml",
         "wizard/bonopay_settings_views.xml",
         "views/bonopay_menus.xml",
         "views/bonopay_print_views.xml",

@@ -5,11 +5,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from urllib.parse import quote
 
 import requests
 import urllib3
+
+from . import told
 
 #: Seconds to connect and to wait for an answer.
 DEFAULT_TIMEOUTS = (3.0, 15.0)
@@ -135,9 +138,24 @@ class SignerConnection:
         :raises SignerError: refused, or ``answer_malformed``
         """
         query = {"limit": _PAGE} if outlet_id is None else {"outlet_id": outlet_id}
+        return self._pages("/api/v1/sync/status", query)
+
+    def outlets(self) -> list[dict]:
+        """The outlets that the key covers, without their state at the DGI; raises as :meth:`sync_status` does.
+
+        :return: ``{"outlet_id", "name", "address", "nif", "isf", "nim", "dgi_mode"}`` each, by id
+        """
+        return self._pages("/api/v1/outlets", {"limit": _PAGE})
+
+    def clock(self) -> datetime | None:
+        """The signer's own time, naive UTC in whole seconds; ``None`` when it tells none. Raises as the others do."""
+        return told.moment(self._call("GET", "/api/v1/sync/status", params={"limit": 1}).body.get("at"))
+
+    def _pages(self, path: str, query: dict) -> list[dict]:
+        """The items under ``outlets`` of all pages of a list."""
         items: list[dict] = []
         for _number in range(_MOST_PAGES):
-            body = self._call("GET", "/api/v1/sync/status", params=query).body
+            body = self._call("GET", path, params=query).body
             items += _items(body.get("outlets"))
             if not body.get("next_cursor"):
                 return items

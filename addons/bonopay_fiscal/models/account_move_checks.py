@@ -111,6 +111,8 @@ class AccountMove(models.Model):
                 journal,
                 self.env._("The outlet of journal “%s” is archived. Choose another journal or outlet.", journal.name),
             )
+        elif words := journal.bonopay_outlet_id._no_sale_words():
+            yield Fault(f"outlet.{journal.bonopay_outlet_id.state}", journal.bonopay_outlet_id, words)
         elif journal.bonopay_outlet_id.company_id != company:
             yield Fault(
                 "outlet.company",

@@ -1,7 +1,16 @@
+import re
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..core import told
+from ..core.connection import SignerError
 from ..core.provinces import time_zone
+
+_COORDINATES = re.compile(r"\s*([+-]?\d{1,3}(?:\.\d+)?)\s*[,;]\s*([+-]?\d{1,3}(?:\.\d+)?)\s*")
+#: Hours after which the signer is asked again for NIM, ISF and mode.
+_IDENTITY_HOURS = 1
+_LONGEST_IDENTITY = 200
 
 
 class BonopayOutlet(models.Model):
@@ -25,11 +34,6 @@ class BonopayOutlet(models.Model):
         "res.company", required=True, index=True, default=lambda self: self.env.company, ondelete="restrict"
     )
     active = fields.Boolean(default=True, tracking=True)
-    test_mode = fields.Boolean(
-        default=True,
-        tracking=True,
-        help="Invoices of this outlet go to a test environment: they have no fiscal value.",
-    )
     # followed: the DGI is told in writing of every relocation (arrêté 033, art. 7 b)
     street = fields.Char(tracking=True)
     street2 = fields.Char(tracking=True)
@@ -53,6 +57,11 @@ class BonopayOutlet(models.Model):
     )
     latitude = fields.Float(digits=(10, 7), tracking=True)
     longitude = fields.Float(digits=(10, 7), tracking=True)
+    coordinates = fields.Char(
+        compute="_compute_coordinates",
+        inverse="_inverse_coordinates",
+        help="Latitude and longitude in degrees, as a map gives them.",
+    )
     price_mode = fields.Selection(
         [("ht", "Tax excluded (HT)"), ("ttc", "Tax included (TTC)")],
         required=True,
@@ -67,13 +76,18 @@ class BonopayOutlet(models.Model):
         "Sales journals",
         groups="account.group_account_invoice,account.group_account_readonly",
     )
-    nim = fields.Char("DEF NID (NIM)", readonly=True, copy=False, help="Serial number of the outlet's fiscal device.")
-    isf = fields.Char("ISF", readonly=True, copy=False, help="Identifier of the homologated invoicing system.")
+    nim = fields.Char(
+        "DEF NID (NIM)", readonly=True, copy=False, tracking=True, help="Serial number of the outlet's fiscal device."
+    )
+    isf = fields.Char(
+        "ISF", readonly=True, copy=False, tracking=True, help="Identifier of the homologated invoicing system."
+    )
     dgi_mode = fields.Selection(
         [("inline", "Normalised before delivery"), ("deferred", "Delivered, then normalised")],
         "DGI mode",
         readonly=True,
         copy=False,
+        tracking=True,
     )
     synced_at = fields.Datetime("Read from the signer on", readonly=True, copy=False)
     used = fields.Boolean(compute="_compute_used", help="At least one document was issued under this code.")
@@ -91,6 +105,26 @@ class BonopayOutlet(models.Model):
     def _compute_tz(self):
         for outlet in self:
             outlet.tz = time_zone(outlet.state_id.code) or outlet.tz or "Africa/Kinshasa"
+
+    @api.depends("latitude", "longitude")
+    def _compute_coordinates(self):
+        for outlet in self:
+            place = outlet.latitude, outlet.longitude
+            # the middle of the ocean means that nobody said where
+            outlet.coordinates = ", ".join(f"{degrees:.7f}".rstrip("0").rstrip(".") for degrees in place) * any(place)
+
+    def _inverse_coordinates(self):
+        for outlet in self:
+            found = _COORDINATES.fullmatch(outlet.coordinates or "0, 0")
+            if not found:
+                raise UserError(
+                    self.env._(
+                        "Coordinates “%s” are not understood: write latitude and longitude in degrees, such as "
+                        "-4.3224, 15.3070.",
+                        outlet.coordinates,
+                    )
+                )
+            outlet.latitude, outlet.longitude = map(float, found.groups())
 
     def _compute_used(self):
         used = self._used_ones()
@@ -170,18 +204,30 @@ class BonopayOutlet(models.Model):
             raise UserError(self.env._("Documents were issued under this outlet: archive it instead of deleting it."))
 
     def _read_from_signer(self, answer):
-        """Take over what the signer knows of this outlet.
+        """Take over what the signer knows of this outlet; what it does not tell stays, what changes is on record.
 
-        :param dict answer: of ``GET /api/v1/outlets/{outlet_id}`` (contracts §5)
+        :param dict answer: of ``GET /api/v1/outlets/{outlet_id}``, or an item of the list (contracts §5)
         """
         self.ensure_one()
-        dgi = answer.get("dgi") or {}
+        dgi = answer.get("dgi")
+        dgi = dgi if isinstance(dgi, dict) else {}
         mode = dgi.get("mode") or answer.get("dgi_mode")
-        self.sudo().write(
-            {
-                "nim": answer.get("nim") or dgi.get("nim"),
-                "isf": answer.get("isf"),
-                "dgi_mode": mode if mode in ("inline", "deferred") else False,
-                "synced_at": fields.Datetime.now(),
-            }
-        )
+        texts = {name: told.text(answer.get(name), _LONGEST_IDENTITY) for name in ("nim", "isf")}
+        values = {**texts, "dgi_mode": mode if mode in ("inline", "deferred") else None}
+        changed = {name: value for name, value in values.items() if value and value != self[name]}
+        followed = self.sudo().with_context(tracking_disable=False) if self.nim or self.isf else self.sudo()
+        followed.write({**changed, "synced_at": fields.Datetime.now()})
+
+    def _ask_identities(self, connection):
+        """What the signer's list says of the outlets, when one of these was not read for a while.
+
+        :return: code → item of ``GET /api/v1/outlets``; nothing when it is not told, which keeps nobody from the status
+        """
+        due = fields.Datetime.subtract(fields.Datetime.now(), hours=_IDENTITY_HOURS)
+        if all(outlet.synced_at and outlet.synced_at > due for outlet in self):
+            return {}
+        try:
+            items = connection.outlets()
+        except SignerError:
+            return {}
+        return {item["outlet_id"]: item for item in items if isinstance(item.get("outlet_id"), str)}

@@ -154,11 +154,11 @@ class BonopayOutlet(models.Model):
 
     @api.model
     def _due_status_domain(self):
-        """Outlets of companies that are live: connected to a signer. An archived outlet stays until nothing waits."""
+        """Outlets of companies that are connected to a signer. An archived or closed one stays until nothing waits."""
         due = fields.Datetime.subtract(fields.Datetime.now(), minutes=_FRESH_MINUTES)
         return [
             ("company_id", "in", self.env["res.company"]._bonopay_live_companies().ids),
-            "|", ("active", "=", True), "&", ("active", "=", False),
+            "|", "&", ("active", "=", True), ("state", "!=", "closed"), "&", ("active", "in", (True, False)),
             "|", ("waiting_count", ">", 0), ("alarm_ids", "!=", False),
             "|", ("dgi_asked_at", "=", False), ("dgi_asked_at", "<=", due),
         ]  # fmt: skip
@@ -192,11 +192,14 @@ class BonopayOutlet(models.Model):
         try:
             with connect(self.company_id) as connection:
                 items = connection.sync_status(self.code if len(self) == 1 else None)
+                identities = self._ask_identities(connection)
         except SignerError as error:
             self._free_to_write()._take_status_error(error)
             return error
         told = {item["outlet_id"]: item for item in items if isinstance(item.get("outlet_id"), str)}
         for outlet in self._free_to_write():
+            if outlet.code in identities:
+                outlet._read_from_signer(identities[outlet.code])
             if outlet.code in told:
                 outlet._take_status(dgi_status.parse(told[outlet.code]))
             else:

@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from ..core.connection import DEFAULT_TIMEOUTS, HURRIED_TIMEOUTS, SignerConnection, SignerError
 from ..core.secret import SecretError
 from .bonopay_credential import reveal
+from .bonopay_outlet_life import BINDING_STATES
 
 
 class ResCompany(models.Model):
@@ -23,21 +24,27 @@ class ResCompany(models.Model):
         help="The API key belongs to this address: after a change it has to be entered again.",
     )
     bonopay_key_set = fields.Boolean("API key is set", compute="_compute_bonopay_key_set")
-    bonopay_test_mode = fields.Boolean("Has a test outlet", compute="_compute_bonopay_test_mode")
+    bonopay_test_mode = fields.Boolean(
+        "Test company",
+        compute="_compute_bonopay_test_mode",
+        help="It has an outlet in test and none that is live: nothing that it sells has fiscal value.",
+    )
 
-    @api.depends("bonopay_outlet_ids.active", "parent_id.bonopay_active")
+    @api.depends("bonopay_outlet_ids.active", "bonopay_outlet_ids.state", "parent_id.bonopay_active")
     def _compute_bonopay_active(self):
         for company in self:
             own = company.sudo().with_context(active_test=False).bonopay_outlet_ids
             # who has issued normalised invoices goes on doing so: to archive the outlet is no way around the seal,
-            # and a branch is the same taxpayer
-            bound = own.filtered("active") or own._used_in_earnest()
+            # and a branch is the same taxpayer; while its first outlet is prepared, a company sells as before
+            binding = own.filtered(lambda outlet: outlet.active and outlet.state in BINDING_STATES)
+            bound = binding or own._used_in_earnest()
             company.bonopay_active = bool(bound) or company.sudo().parent_id.bonopay_active
 
-    @api.depends("bonopay_outlet_ids.test_mode")
+    @api.depends("bonopay_outlet_ids.active", "bonopay_outlet_ids.state")
     def _compute_bonopay_test_mode(self):
         for company in self:
-            company.bonopay_test_mode = any(company.sudo().bonopay_outlet_ids.mapped("test_mode"))
+            states = set(company.sudo().bonopay_outlet_ids.mapped("state"))
+            company.bonopay_test_mode = "test" in states and "live" not in states
 
     def _compute_bonopay_key_set(self):
         owners = self.env["bonopay.credential"].sudo().search([("company_id", "in", self.ids)]).company_id

@@ -33,5 +33,5 @@ class ResConfigSettings(models.TransientModel):
         return self.company_id.bonopay_take_rate_now()
 
     def bonopay_test_connection(self):
-        """Open the list of checks for the current company."""
-        return self.env["bonopay.connection.test"]._open(self.company_id)
+        """Open the onboarding of the current company at its checks."""
+        return self.env["bonopay.onboarding"]._open(self.company_id)

@@ -74,7 +74,7 @@ class FiscalCase(LocalSigner, TransactionCase):
         cls.env = cls.env(context={**cls.env.context, "allowed_company_ids": cls.company.ids})
         cls.company = cls.company.with_env(cls.env)
         cls.journal = cls._sales_journal(cls.company)
-        cls.outlet = cls.env["bonopay.outlet"].create({"name": "Boutique", "code": "KIN001"})
+        cls.outlet = cls.env["bonopay.outlet"].create({"name": "Boutique", "code": "KIN001", "state": "test"})
         cls.journal.bonopay_outlet_id = cls.outlet
         cls.twin = cls._start_twin()
         cls.company.bonopay_configure(cls.twin.url, API_KEY)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,6 +29,14 @@ def calm_status(outlet_id):
         "pending": {"count": 0, "limit": 10}, "rejected": {"count": 0, "days": 7},
         "token_expires_at": "2027-05-31T00:00:00Z",
         "contact": {"answered_at": "2026-11-21T08:30:01Z", "silent_since": None}, "alarms": [],
+    }  # fmt: skip
+
+
+def registered(outlet_id):
+    """An item of ``GET /api/v1/outlets``."""
+    return {
+        "outlet_id": outlet_id, "name": "Twin", "address": "1, avenue du Port", "nif": "A1234567B",
+        "isf": "BON-DEM-01", "nim": "CD01000001-1", "dgi_mode": "inline",
     }  # fmt: skip
 
 
@@ -60,6 +69,8 @@ class SignerTwin:
         self.refused = {}
         self.poison = {}
         self.without_batches = False
+        self.outlets = {"KIN001": registered("KIN001")}
+        self.clock_ahead = 0
         self._scripted = deque()
         self._hangs = deque()
         self._lock = threading.Lock()
@@ -141,6 +152,8 @@ class SignerTwin:
             return (200, self._with_dgi(answer)) if answer else (404, {"code": "not_found"})
         if method == "GET" and path.startswith("/api/v1/outlets/"):
             return self._outlet(path.rsplit("/", 1)[1])
+        if method == "GET" and path.startswith("/api/v1/outlets?"):
+            return self._page(parse_qsl(urlsplit(path).query, keep_blank_values=True), self.outlets)
         if method == "POST" and path.startswith("/api/v1/outlets/") and path.endswith(RESTART) and not body:
             return self._restart(path.removesuffix(RESTART).rsplit("/", 1)[1])
         address = urlsplit(path)
@@ -152,18 +165,23 @@ class SignerTwin:
         return 404, {"code": "not_found"}
 
     def _status(self, pairs):
+        status, body = self._page(pairs, self.statuses)
+        now = datetime.now(UTC) + timedelta(seconds=self.clock_ahead)
+        return status, {"at": now.strftime("%Y-%m-%dT%H:%M:%SZ"), **body}
+
+    def _page(self, pairs, listed):
+        """One page of a list by outlet."""
         query = dict(pairs)
         if len(query) != len(pairs) or not query.keys() <= STATUS_PARAMETERS:
             self.unexpected.append(("parameters", pairs))
             return 400, {"code": "parameter_invalid"}
-        if "outlet_id" in query and query["outlet_id"] not in self.statuses:
+        if "outlet_id" in query and query["outlet_id"] not in listed:
             return 404, {"code": "not_found"}
         after = query.get("cursor", "")
-        ids = sorted(name for name in self.statuses if name > after and name == query.get("outlet_id", name))
+        ids = sorted(name for name in listed if name > after and name == query.get("outlet_id", name))
         shown = ids[: min(self.page_size, int(query.get("limit", 100)))]
         following = shown[-1] if len(shown) < len(ids) else None
-        items = [self.statuses[name] for name in shown]
-        return 200, {"at": "2026-11-21T08:31:00Z", "outlets": items, "next_cursor": following}
+        return 200, {"outlets": [listed[name] for name in shown], "next_cursor": following}
 
     def _restart(self, code):
         if code not in self.restartable:
@@ -171,12 +189,10 @@ class SignerTwin:
         return 202, {"outlet_id": code, "documents": self.restartable[code]}
 
     def _outlet(self, code):
-        if code != "KIN001":
+        if code not in self.outlets:
             return 404, {"code": "not_found", "message": {"fr": "inconnu", "en": "unknown"}}
-        return 200, {
-            "outlet_id": code, "name": "Twin", "nif": "A1234567B", "isf": "BON-DEM-01", "nim": "CD01000001-1",
-            "dgi": {"mode": "inline", "state": "ready"}, "head": None,
-        }  # fmt: skip
+        own = {name: value for name, value in self.outlets[code].items() if name != "dgi_mode"}
+        return 200, {**own, "dgi": {"mode": self.outlets[code]["dgi_mode"], "state": "ready"}, "head": None}
 
     def _seal_batch(self, body):
         """Each item by itself; a batch outside the contract is read not at all, and fails the test."""

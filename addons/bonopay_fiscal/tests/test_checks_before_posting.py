@@ -36,7 +36,7 @@ class TestChecksBeforePosting(FiscalCase):
         self.check_faults(self.draft(), "outlet.missing")
 
     def test_journal_of_archived_outlet_while_another_is_active(self):
-        self.env["bonopay.outlet"].create({"name": "Autre", "code": "KIN002"})
+        self.env["bonopay.outlet"].create({"name": "Autre", "code": "KIN002", "state": "test"})
         self.outlet.active = False
         self.check_faults(self.draft(), "outlet.archived")
 
@@ -177,7 +177,8 @@ class TestChecksBeforePosting(FiscalCase):
         self.post()
         self.outlet.active = False
         self.assertFalse(self.draft().bonopay_required, "only test documents")
-        self.outlet.write({"active": True, "test_mode": False})
+        values = {"name": "Pour de bon", "code": "KIN002", "state": "live"}
+        self.journal.bonopay_outlet_id = self.outlet = self.env["bonopay.outlet"].create(values)
         self.post()
         self.outlet.active = False
         self.company.invalidate_recordset(["bonopay_active"])

@@ -5,7 +5,6 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import FiscalCase, fiscal_user
-from .signer_twin import API_KEY
 
 
 @tagged("post_install", "-at_install")
@@ -26,7 +25,7 @@ class TestCompaniesAndOutlets(FiscalCase):
         with self.assertRaises(UserError):
             self._sales_journal(other).bonopay_outlet_id = self.outlet
         with self.assertRaises(AccessError):
-            env["bonopay.connection.test"]._open(self.company.with_env(env))
+            env["bonopay.onboarding"]._open(self.company.with_env(env))
 
     def test_same_code_in_two_companies_but_not_in_one(self):
         other = self._make_company("Autre SARL", "Z7654321Y")
@@ -61,36 +60,6 @@ class TestCompaniesAndOutlets(FiscalCase):
     def flush_tracking(self):
         self.env.flush_all()
         self.env.cr.flush()
-
-    def _checks(self):
-        action = self.env["bonopay.connection.test"]._open(self.company)
-        test = self.env["bonopay.connection.test"].browse(action["res_id"])
-        return test, {check.name: check.passed for check in test.check_ids}
-
-    def test_connection_test_is_green_and_fills_the_outlet(self):
-        test, checks = self._checks()
-        self.assertTrue(test.passed, checks)
-        self.assertEqual(
-            (self.outlet.nim, self.outlet.isf, self.outlet.dgi_mode), ("CD01000001-1", "BON-DEM-01", "inline")
-        )
-
-    def test_connection_test_names_each_fault(self):
-        self.company.vat = "Z9999999Z"
-        self.journal.bonopay_outlet_id = False
-        _test, checks = self._checks()
-        red = [name for name, passed in checks.items() if not passed]
-        self.assertEqual(red, ["NIF of the company equals the signer's", "Outlet KIN001 has a sales journal"])
-        down = {"mode": "inline", "state": "unreachable", "detail": "timeout"}
-        self.twin.answer_next(200, lambda own: {**own, "dgi": down})
-        self.assertFalse(self._checks()[1]["DGI device of KIN001 ready"])
-        self.outlet.code = "KIN777"
-        self.assertFalse(self._checks()[1]["Outlet KIN777 known to the signer"])
-        self.company.bonopay_configure(self.twin.url, "wrong")
-        self.assertFalse(self._checks()[1]["API key accepted"])
-        self.company.bonopay_configure("http://127.0.0.1:9", API_KEY)
-        self.assertFalse(self._checks()[1]["Signer reachable"])
-        self.company.bonopay_configure("http://127.0.0.1:9", "")
-        self.assertEqual(self._checks()[1], {"Address and API key": False})
 
     def test_salesperson_without_seal_rights_still_reads_invoices(self):
         move = self.post()
@@ -133,5 +102,5 @@ class TestCompaniesAndOutlets(FiscalCase):
         self.journal.with_context(tracking_disable=False).bonopay_outlet_id = False
         self.flush_tracking()
         fields = outlet.message_ids.sudo().tracking_value_ids.field_id.mapped("name")
-        self.assertLessEqual({"active", "test_mode"}, set(fields))
+        self.assertLessEqual({"active", "test_mode", "state"}, set(fields))
         self.assertIn("bonopay_outlet_id", self.journal.message_ids.sudo().tracking_value_ids.field_id.mapped("name"))

@@ -1,23 +1,12 @@
 """The HOOT suite of `static/tests`, in a browser."""
 
-from odoo.tests import HttpCase, no_retry, tagged
+from odoo.tests import no_retry, tagged
+
+from .browser_case import BrowserCase
 
 
 @tagged("post_install", "-at_install")
-class TestJavascript(HttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # Debian strips this file, and a page that cannot load it ends the run before its first test
-        cls.env["ir.asset"].create(
-            {
-                "name": "bonopay: without selfie_segmentation",
-                "bundle": "web.assets_backend",
-                "directive": "remove",
-                "path": "mail/static/lib/selfie_segmentation/selfie_segmentation.js",
-            }
-        )
-
+class TestJavascript(BrowserCase):
     @staticmethod
     def _suite_id(name):
         """HOOT's identifier of a suite: a hash of 32 bits of its name."""

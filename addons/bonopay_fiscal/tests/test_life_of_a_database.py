@@ -8,7 +8,7 @@ from odoo.tools import convert_file
 
 from ..models.bonopay_alarm import UNREAD_STATUS
 from .common import FiscalCase, migration
-from .signer_twin import alarm, calm_status
+from .signer_twin import API_KEY, alarm, calm_status
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,18 +16,15 @@ ROOT = Path(__file__).parents[1]
 @tagged("post_install", "-at_install")
 class TestLifeOfADatabase(FiscalCase):
     def test_neutralised_copy_cannot_reach_the_signer_and_still_posts(self):
-        sealed = self.post()
         self.outlet.test_mode = False
+        sealed = self.post()
         self.twin.statuses["KIN001"] = {
             **calm_status("KIN001"), "alarms": [alarm("token_expired", "critical")], "counts": {"queued": 1},
             "devices": [{"kind": "emcf"}], "closed": True,
         }  # fmt: skip
         self.outlet._read_status()
         devices = self.outlet.device_ids
-        self.env.flush_all()
-        for query in get_neutralization_queries(["bonopay_fiscal"]):
-            self.env.cr.execute(query)
-        self.env.invalidate_all(flush=False)
+        self.neutralize()
         self.assertFalse(self.company.bonopay_key_set)
         self.assertEqual(self.company.bonopay_signer_url, "http://127.0.0.1:9")
         self.assertTrue(self.outlet.test_mode)
@@ -44,6 +41,48 @@ class TestLifeOfADatabase(FiscalCase):
         self.assertTrue(move.bonopay_seal_id.test_mode)
         self.assertEqual(len(self.twin.requests), requests)
         self.assertEqual(sealed.bonopay_state, "certified", "history stays readable")
+
+    def neutralize(self):
+        self.env.flush_all()
+        for query in get_neutralization_queries(["bonopay_fiscal"]):
+            self.env.cr.execute(query)
+        self.env.invalidate_all(flush=False)
+
+    def test_what_waited_in_the_original_is_never_sent_by_a_copy(self):
+        """Not by the cron, not by a button, not in a batch: also when the copy has a signer of its own."""
+        self.outlet.test_mode = False
+        waiting, dead, pending = self.post(send=False), self.post(send=False), self.post(send=False)
+        dead.bonopay_seal_id._as_writer().write({"state": "dead"})
+        self.twin.dgi_status = "pending"
+        pending.bonopay_seal_id._process()
+        self.env["ir.config_parameter"].set_param("bonopay_fiscal.test_signer_url", f" {self.twin.url} ")
+        self.neutralize()
+        self.twin.dgi_status = "certified"
+        self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
+        self.company.bonopay_configure(self.twin.url, API_KEY)
+        requests = len(self.twin.requests)
+        moves = waiting | dead | pending
+        seals = moves.bonopay_seal_id
+        self.assertFalse(seals.filtered_domain(seals._due_domain()))
+        for seal in seals:
+            seal._as_writer().write({"next_attempt_at": "2026-01-01 00:00:00"})
+            self.assertTrue(seal._process())
+            with self.assertRaisesRegex(UserError, "is a copy"):
+                seal.move_id.action_bonopay_seal_now()
+        self.assertFalse(seals._lease())
+        self.assertEqual(len(self.twin.requests), requests)
+        self.assertEqual(moves.mapped("bonopay_state"), ["to_seal", "dead", "sealed"])
+        self.assertIn("copy", waiting.bonopay_message)
+        self.assertEqual((self.outlet.state, self.outlet.test_mode), ("test", True))
+        tried = self.post()
+        self.assertEqual((tried.bonopay_state, tried.bonopay_is_test), ("certified", True))
+
+    def test_a_copy_of_which_nobody_said_where_to_test_points_nowhere(self):
+        for value in ("", "signer.example.com", "javascript:x"):
+            self.company.bonopay_signer_url = self.twin.url
+            self.env["ir.config_parameter"].set_param("bonopay_fiscal.test_signer_url", value)
+            self.neutralize()
+            self.assertEqual(self.company.bonopay_signer_url, "http://127.0.0.1:9", value)
 
     def test_upgrade_keeps_what_people_set_and_what_was_sealed(self):
         move = self.post()

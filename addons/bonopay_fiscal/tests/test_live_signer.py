@@ -6,7 +6,7 @@ from odoo import Command, fields
 from odoo.tests import tagged
 
 from ..models.res_company import connect
-from .common import FiscalCase, live_signer
+from .common import FiscalCase, fiscal_user, live_signer, trap_seals
 
 
 @tagged("post_install", "-at_install", "bonopay_live")
@@ -155,10 +155,26 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual(move.bonopay_seal_id.last_error_code, "forbidden")
         self.assertTrue(move.bonopay_message)
 
-    def test_connection_test_is_green(self):
-        action = self.env["bonopay.connection.test"]._open(self.company)
-        test = self.env["bonopay.connection.test"].browse(action["res_id"])
-        self.assertTrue(test.passed, test.check_ids.mapped(lambda check: (check.name, check.passed, check.advice)))
+    def test_the_onboarding_goes_from_the_list_of_outlets_to_a_test_sale_that_the_dgi_normalised(self):
+        manager = fiscal_user(self.env, "bp_manager", "bonopay_fiscal.group_fiscal_manager", self.company)
+        company = self.company.with_user(manager)
+        onboardings = company.env["bonopay.onboarding"]
+        onboarding = onboardings.browse(onboardings._open(company)["res_id"])
+        onboarding._enter("outlets")
+        self.assertIn(self.outlet, onboarding.line_ids.filtered("known").outlet_id)
+        onboarding._enter("sale")
+        with trap_seals(self.env) as trapped:
+            onboarding.action_make_test_sale()
+        trapped.send()
+        self.assertEqual(onboarding.sale_state, "certified", onboarding.sale_message)
+        self.assertTrue(onboarding.sale_code)
+        with trap_seals(self.env) as trapped:
+            onboarding.action_cancel_test_sale()
+        trapped.send()
+        self.assertEqual(onboarding.credit_state, "certified", onboarding.credit_id.bonopay_message)
+        onboarding._enter("checks")
+        faults = onboarding.check_ids.filtered(lambda check: check.level == "fault").mapped("code")
+        self.assertEqual(faults, ["address", "province"], "what this test's outlet lacks, and nothing of the signer's")
 
     def test_status_of_the_outlet_is_read_with_nothing_left_to_guess(self):
         self.post_certified(self.draft())

@@ -1,6 +1,6 @@
 """The settings of Bono Pay, for an owner who is no administrator of the server."""
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
 from .common import API_KEY, fiscal_user
@@ -32,6 +32,24 @@ class TestOwnerSettings(RolesCase):
         form.signer_url = "https://other.example.com"
         form.save().action_save()
         self.assertFalse(self.company.bonopay_key_set, "the key belongs to the address that it was entered for")
+
+    def test_what_somebody_else_changed_meanwhile_is_not_written_back(self):
+        settings = self.form().save()
+        self.company.bonopay_configure("https://new.example.com", "new key")
+        self.company.bonopay_take_rate = False
+        settings.action_save()
+        self.assertEqual(self.company.bonopay_signer_url, "https://new.example.com")
+        self.assertTrue(self.company.bonopay_key_set)
+        self.assertFalse(self.company.bonopay_take_rate)
+
+    def test_nothing_goes_over_an_address_that_the_person_never_saw(self):
+        for name, value in (("signer_url", "https://mine.example.com"), ("new_api_key", "mine")):
+            form = self.form()
+            self.company.bonopay_configure(f"https://{name}.example.com".replace("_", "-"), "new key")
+            setattr(form, name, value)
+            with self.assertRaisesRegex(UserError, "meanwhile"):
+                form.save().action_save()
+            self.assertTrue(self.company.bonopay_key_set)
 
     def test_an_owner_switches_the_rate_of_the_day(self):
         form = self.form()

@@ -19,7 +19,12 @@ class TestWhoSeesWhichSeals(RolesCase):
         super().setUpClass()
         cls.other_journal = cls.journal.copy({"name": "Limete", "code": "LIM"})
         cls.other_outlet = cls.env["bonopay.outlet"].create(
-            {"name": "Limete", "code": "KIN002", "journal_ids": [Command.set(cls.other_journal.ids)]}
+            {
+                "name": "Limete",
+                "code": "KIN002",
+                "state": "live",
+                "journal_ids": [Command.set(cls.other_journal.ids)],
+            }
         )
         cls.foreign = cls._make_foreign_seal()
         cls.users["owner"].company_ids |= cls.foreign.company_id

@@ -1,8 +1,18 @@
 import { advanceTime, animationFrame, describe, expect, test } from "@odoo/hoot";
-import { contains, mockService, mountWithCleanup, onRpc } from "@web/../tests/web_test_helpers";
+import {
+    contains,
+    mockService,
+    mountWithCleanup,
+    onRpc,
+    patchWithCleanup,
+} from "@web/../tests/web_test_helpers";
 import { defineMailModels } from "@mail/../tests/mail_test_helpers";
 import { Component, useState, xml } from "@odoo/owl";
+import { user } from "@web/core/user";
+import { session } from "@web/session";
 import { DgiBanner } from "@bonopay_fiscal/views/dgi_banner/dgi_banner";
+import { TestBadge } from "@bonopay_fiscal/views/test_badge/test_badge";
+import { testCompanies } from "@bonopay_fiscal/views/test_badge/test_companies";
 
 const ALARM = {
     outlet_id: 7,
@@ -89,4 +99,52 @@ test("the button opens the outlet of the alarm", async () => {
     await animationFrame();
     await contains(".o_bonopay_dgi_banner button").click();
     expect.verifySteps(["asked", "bonopay.outlet 7"]);
+});
+
+/** A user who looks at two companies, of which the server says that some are in test. */
+function selectCompanies(inTest) {
+    patchWithCleanup(session, { bonopay_test_companies: inTest });
+    patchWithCleanup(user, {
+        get activeCompanies() {
+            return [
+                { id: 1, name: "Live SARL" },
+                { id: 2, name: "Essai SARL" },
+            ];
+        },
+    });
+}
+
+test("the screens of a test company say so, beside its alarms", async () => {
+    serverTells([ALARM]);
+    selectCompanies([2, 3]);
+    await mountWithCleanup(Screen);
+    await animationFrame();
+    expect.verifySteps(["asked"]);
+    expect(".o_bonopay_test_banner").toHaveText(/Essai SARL.*no fiscal value/);
+    expect(".o_bonopay_test_banner").not.toHaveText(/Live SARL/);
+    expect(".o_bonopay_dgi_banner .alert").toHaveCount(1);
+});
+
+test("a live company has no test banner and no badge", async () => {
+    serverTells([]);
+    selectCompanies([3]);
+    await mountWithCleanup(Screen);
+    await animationFrame();
+    expect.verifySteps(["asked"]);
+    expect(".o_bonopay_test_banner").toHaveCount(0);
+    expect(testCompanies()).toEqual([]);
+});
+
+test("the badge of the menu bar names the test company and leads to its outlets", async () => {
+    selectCompanies([2]);
+    mockService("action", {
+        doAction(action) {
+            expect.step(action);
+        },
+    });
+    await mountWithCleanup(TestBadge);
+    expect(".o_bonopay_test_badge").toHaveText("TEST");
+    expect(".o_bonopay_test_badge").toHaveAttribute("title", "Essai SARL");
+    await contains(".o_bonopay_test_badge").click();
+    expect.verifySteps(["bonopay_fiscal.bonopay_outlet_action"]);
 });

@@ -1,6 +1,7 @@
 import { Component, onMounted, onWillUpdateProps, status, useState } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
+import { testCompanies } from "../test_badge/test_companies";
 
 /** Milliseconds in which the alarms are asked for once at most. */
 const FRESH = 60000;
@@ -16,6 +17,9 @@ export class DgiBanner extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.state = useState({ alarms: [] });
+        this.testCompanies = testCompanies()
+            .map((company) => company.name)
+            .join(", ");
         this.askedAt = 0;
         onMounted(() => this.load());
         onWillUpdateProps(() => {
