@@ -17,6 +17,7 @@ from . import (
     test_findings,
     test_fiscal_core,
     test_forging,
+    test_hooks,
     test_javascript,
     test_life_of_a_database,
     test_live_signer,

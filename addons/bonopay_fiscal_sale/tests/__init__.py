@@ -10,4 +10,5 @@ from . import (
     test_paths_of_the_website,
     test_roles_of_orders,
     test_sales_order,
+    test_translations,
 )

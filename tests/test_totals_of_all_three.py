@@ -1,0 +1,173 @@
+"""Odoo, the signer and the DGI's sandbox count on their own and agree to the centime (SFE §1.5, invariant 6)."""
+
+import json
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from launcher.odoo import Session
+from launcher.signer import DATABASE
+from tests.conftest import Suite
+
+SEED = 20261201
+INVOICES = 60
+CREDITED = 12
+AT_ONCE = 20
+CENT = Decimal("0.01")
+
+
+class Merchant:
+    """The demo company's accountant, with a tax of each kind at hand."""
+
+    def __init__(self, suite: Suite):
+        administrator = suite.administrator
+        company = administrator.reference("base", "demo_company_cd")
+        administrator.use_company(company)
+        self.session = suite.accountant
+        self._write_taxes(administrator, company)
+        self.partner = self.session.reference("bonopay_fiscal", "demo_partner_pm")
+        self.product = self.session.reference("bonopay_fiscal", "demo_product_rice")
+
+    def _write_taxes(self, administrator: Session, company: int) -> None:
+        def chart(*names: str) -> list[int]:
+            taxes = [administrator.reference("account", f"{company}_{name}") for name in names]
+            administrator.call("account.tax", "write", taxes, {"active": True})
+            return taxes
+
+        excluded = chart("tva_sale_16", "tva_sale_16_services", "tva_exempt_0", "bonopay_sale_c", "bonopay_sale_o")
+        included = []
+        for tax in excluded:
+            copied = administrator.call(
+                "account.tax", "copy", [tax], {"name": f"TTC {tax}", "price_include_override": "tax_included"}
+            )
+            included += copied if isinstance(copied, list) else [copied]
+        self.taxes = {"ht": excluded, "ttc": included}
+        [self.whole] = chart("bonopay_sale_n")
+        self.specific = chart("bonopay_specific_amount", "bonopay_specific_quantity", "bonopay_specific_percent")
+
+    def random_invoice(self, dice: random.Random) -> int:
+        mode = dice.choice(("ht", "ttc"))
+        lines = [self._random_line(dice, mode) for _ in range(dice.randint(1, 7))]
+        values = {
+            "move_type": "out_invoice",
+            "partner_id": self.partner,
+            "invoice_line_ids": [[0, 0, line] for line in lines],
+        }
+        created = self.session.call("account.move", "create", [values])
+        return created[0] if isinstance(created, list) else created
+
+    def _random_line(self, dice: random.Random, mode: str) -> dict:
+        line = {
+            "name": "Article",
+            "price_unit": round(10 ** dice.randint(1, 5) * dice.random() + 1, dice.choice((0, 2))),
+            "quantity": round(10 * dice.random() + 0.1, dice.choice((0, 1, 3))) or 1.0,
+            "discount": dice.choice((0, 0, 0, 10, 12.5, 33.33)),
+        }
+        if dice.random() < 0.1:
+            return {**line, "tax_ids": [[6, 0, [self.whole]]]}
+        taxes = [dice.choice(self.taxes[mode]), *dice.choice([[one] for one in self.specific] + [[]] * 3)]
+        return {**line, "product_id": self.product, "tax_ids": [[6, 0, taxes]]}
+
+    def credit(self, invoice: int) -> int:
+        """A draft of the whole sale's return."""
+        reversal = {"move_ids": [[6, 0, [invoice]]], "bonopay_credit_nature": "RAM", "reason": "Retour"}
+        context = {"active_model": "account.move", "active_ids": [invoice], "lang": "en_US"}
+        wizard = self.session.call("account.move.reversal", "create", [reversal], context=context)
+        action = self.session.call("account.move.reversal", "refund_moves", wizard, context=context)
+        return action["res_id"]
+
+    def post(self, invoices: list[int]) -> None:
+        for first in range(0, len(invoices), AT_ONCE):
+            self.session.call("account.move", "action_post", invoices[first : first + AT_ONCE])
+
+    def amounts(self, invoices: list[int]) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
+        """Base, VAT and total of each, as Odoo's books have them; its tax lines hold the specific taxes too."""
+        moves = self.session.call("account.move", "read", invoices, ["amount_untaxed", "amount_tax", "amount_total"])
+        lines = self.session.call(
+            "account.move.line",
+            "search_read",
+            [["move_id", "in", invoices], ["tax_line_id.bonopay_specific", "!=", False]],
+            ["move_id", "balance"],
+        )
+        found = {}
+        for move in moves:
+            specific = abs(sum(line["balance"] for line in lines if line["move_id"][0] == move["id"]))
+            amounts = move["amount_untaxed"] + specific, move["amount_tax"] - specific, move["amount_total"]
+            found[move["id"]] = tuple(Decimal(repr(round(amount, 2))).quantize(CENT) for amount in amounts)
+        return found
+
+
+@pytest.fixture(scope="module")
+def merchant(suite: Suite) -> Merchant:
+    return Merchant(suite)
+
+
+@pytest.fixture(scope="module")
+def sold(suite: Suite, merchant: Merchant) -> Iterator[list[dict]]:
+    """Seals of random invoices, and of credit notes on some of them."""
+    dice = random.Random(SEED)
+    invoices = [merchant.random_invoice(dice) for _ in range(INVOICES)]
+    merchant.post(invoices)
+    _sent(suite, merchant, invoices)
+    credits = [merchant.credit(invoice) for invoice in dice.sample(invoices, CREDITED)]
+    merchant.post(credits)
+    yield _sent(suite, merchant, [*invoices, *credits])
+
+
+def _sent(suite: Suite, merchant: Merchant, invoices: list[int]) -> list[dict]:
+    """The seals of posted invoices; who posts a batch waits for the first of it only, the cron sends the rest."""
+    session = merchant.session
+    domain = [["move_id", "in", invoices], ["superseded", "=", False]]
+    waiting = session.call("bonopay.seal", "search_read", [*domain, ["state", "!=", "certified"]], ["move_id"])
+    for seal in waiting:
+        session.call("account.move", "action_bonopay_seal_now", [seal["move_id"][0]])
+    fields = ["move_id", "state", "fiscal_number", "payload", "last_error_message"]
+    seals = session.call("bonopay.seal", "search_read", domain, fields)
+    assert len(seals) == len(invoices)
+    refused = [seal["last_error_message"] for seal in seals if seal["state"] != "certified"]
+    assert not refused, refused[:3]
+    return seals
+
+
+@pytest.fixture(scope="module")
+def answered(suite: Suite, sold: list[dict]) -> dict[str, dict]:
+    """What the DGI's sandbox counted for each fiscal number, from its own answers."""
+    query = "SELECT fiscal_number, body FROM signer.dgi_exchange WHERE step = 'prepare' AND direction = 'answer'"
+    with psycopg.connect(suite.instance.cluster.url("postgres", DATABASE)) as connection:
+        rows = connection.execute(query).fetchall()
+    return {number: json.loads(bytes(body), parse_float=Decimal, parse_int=Decimal) for number, body in rows}
+
+
+def test_sfe_1_5_odoo_signer_and_dgi_agree_to_the_centime(
+    merchant: Merchant, sold: list[dict], answered: dict[str, dict]
+) -> None:
+    odoo = merchant.amounts([seal["move_id"][0] for seal in sold])
+    for seal in sold:
+        payload, theirs = json.loads(seal["payload"]), answered[seal["fiscal_number"]]
+        totals = {name: Decimal(payload["totals"][name]) for name in ("base", "tax", "specific_tax", "total")}
+        where = f"{seal['fiscal_number']} ({payload['price_mode']})"
+        assert odoo[seal["move_id"][0]] == (totals["base"], totals["tax"], totals["total"]), where
+        assert (theirs["total"], theirs["vtotal"], theirs["ts"]) == (
+            totals["total"],
+            totals["tax"],
+            totals["specific_tax"],
+        ), where
+        for group in payload["tax_groups"]:
+            letter = group["code"].lower()
+            counted = tuple(theirs[f"{name}{letter}"] for name in ("ha", "va", "ta"))
+            assert counted == tuple(Decimal(group[name]) for name in ("base", "tax", "total")), where
+
+
+def test_the_dice_threw_what_is_hard(sold: list[dict]) -> None:
+    """Otherwise the agreement above shows little."""
+    payloads = [json.loads(seal["payload"]) for seal in sold]
+    items = [item for payload in payloads for item in payload["items"]]
+    bases = {item["specific_tax"]["basis"] for item in items if item["specific_tax"]}
+    assert bases == {"amount", "quantity", "percent"}
+    assert {payload["price_mode"] for payload in payloads} == {"ht", "ttc"}
+    assert {item["tax_group"] for item in items} >= set("ABCNO")
+    assert sum(payload["invoice_type"] == "FA" for payload in payloads) == CREDITED
+    assert sum(item["original_unit_price"] is not None for item in items) > INVOICES / 2
