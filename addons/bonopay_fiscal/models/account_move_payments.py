@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.tools import formatLang
 
 from ..core import dgi, payments
@@ -66,7 +66,7 @@ class AccountMove(models.Model):
         return abs(round2(exact(self.amount_total_signed)))
 
     def _bonopay_proposed_payments(self):
-        """How the invoice was paid as far as the books know, best known first; they may exceed its total.
+        """How the invoice was paid as far as the books know, best known first; they may exceed its total. Hook.
 
         Override it to add what another module knows, such as a gift card (AUTRE): it must not raise, since it runs
         after a customer has paid.
@@ -250,8 +250,18 @@ class AccountMove(models.Model):
     def button_draft(self):
         # EXTENDS: of an invoice that is corrected, only what somebody stated still stands
         res = super().button_draft()
-        self.sudo().bonopay_payment_ids.filtered("is_proposed").unlink()
+        if not self._bonopay_is_annulling():
+            self.sudo().bonopay_payment_ids.filtered("is_proposed").unlink()
         return res
+
+    def _bonopay_replacement_values(self):
+        # EXTENDS: what somebody stated is stated again
+        stated = self.bonopay_payment_ids.filtered(lambda payment: not payment.is_proposed)
+        values = [{name: value for name, value in one.copy_data()[0].items() if name != "move_id"} for one in stated]
+        return {
+            **super()._bonopay_replacement_values(),
+            "bonopay_payment_ids": [Command.create(one) for one in values],
+        }
 
     def action_bonopay_propose_payments(self):
         """Write down what would be stated, for a person to change."""

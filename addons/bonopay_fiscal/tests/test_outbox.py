@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -264,7 +264,8 @@ class TestOutbox(FiscalCase):
     def test_a_rejected_document_is_replaced_by_another_and_keeps_its_seal(self):
         self.twin.dgi_status = "rejected"
         self.addCleanup(setattr, self.twin, "dgi_status", "certified")
-        move = self.post(self.draft(bonopay_comments="Bon n° 12"))
+        stated = {"method": "CHEQUES", "amount": 1000.0, "reference": "CH 7"}
+        move = self.post(self.draft(bonopay_comments="Bon n° 12", bonopay_payment_ids=[Command.create(stated)]))
         seal, name = move.bonopay_seal_id, move.name
         with self.assertRaises(UserError):
             move.button_cancel()
@@ -277,6 +278,8 @@ class TestOutbox(FiscalCase):
         self.assertEqual((replacement.state, replacement.bonopay_state), ("draft", False))
         self.assertEqual(replacement.amount_total, move.amount_total)
         self.assertEqual(replacement.bonopay_comments, "Bon n° 12")
+        self.assertEqual(replacement.bonopay_payment_ids.mapped("reference"), ["CH 7"])
+        self.assertEqual(len(move.bonopay_payment_ids), 2, "what was sealed stays on record")
         self.twin.dgi_status = "certified"
         self.post(replacement)
         self.assertEqual(replacement.bonopay_state, "certified")
