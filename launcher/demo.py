@@ -15,7 +15,8 @@ from launcher.packages import install_runtime
 from launcher.shell import environment
 
 DATABASE = "bonopay_demo"
-MODULES = ("bonopay_fiscal",)
+ADDON = "bonopay_fiscal"
+MODULES = (ADDON, "sale_management")  # with sales orders, whose bridge installs itself
 ADMINISTRATOR = ("admin", "admin")
 ACCOUNTANT = ("comptable", "comptable")
 
@@ -125,7 +126,7 @@ def _upgrade(instance: Instance) -> None:
         return
     with step("The demo's Odoo database is brought to these addons"):
         instance.odoo.service.stop()
-        instance.odoo.run("-d", DATABASE, "-u", ",".join(MODULES))
+        instance.odoo.run("-d", DATABASE, "-i", ",".join(MODULES), "-u", ADDON)
     ready.write_text(digest)
 
 
