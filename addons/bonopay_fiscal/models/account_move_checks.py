@@ -178,12 +178,12 @@ class AccountMove(models.Model):
                     own.name,
                 ),
             )
-        elif self.currency_id != own:
+        elif self.currency_id != own and not self._bonopay_usd_rate():
             yield Fault(
                 "currency",
                 self,
                 self.env._(
-                    "The document is in %s: this version normalises documents in CDF only. Change the currency.",
+                    "The document is in %s: documents are normalised in CDF or USD. Change the currency.",
                     self.currency_id.name,
                 ),
             )
@@ -227,7 +227,10 @@ class AccountMove(models.Model):
         tax = sum((amounts.tax for _rate, amounts in groups.values()), Decimal(0))
         # to Odoo a specific tax is a tax, to the law it is part of the base
         specific = sum((line.specific_tax_amount for line in lines), Decimal(0))
-        ours = round2(exact(self.amount_untaxed)) + specific, round2(exact(self.amount_tax)) - specific
+        ours = (  # in francs, whatever the currency of the document
+            round2(exact(abs(self.amount_untaxed_signed))) + specific,
+            round2(exact(abs(self.amount_tax_signed))) - specific,
+        )
         if ours != (base, tax):
             yield Fault(
                 "totals",

@@ -121,6 +121,13 @@ class AccountMove(models.Model):
             return None
         return self.preferred_payment_method_line_id.bonopay_method
 
+    def _bonopay_dollar(self):
+        """What a dollar counts in which this invoice is paid today.
+
+        :rtype: Dollar | None
+        """
+        return self.company_id._bonopay_dollar()
+
     def _bonopay_payment_of(self, method, amount, currency, invoices, reference):
         """The part of a payment that is this invoice's: one for several pays them in the order of their making.
 
@@ -129,7 +136,7 @@ class AccountMove(models.Model):
         day, francs, company = fields.Date.context_today(self), self.company_currency_id, self.company_id
         for earlier in invoices.filtered(lambda move: move.id < self._origin.id and move.state != "cancel"):
             amount -= earlier.currency_id._convert(earlier.amount_total, currency, company, day)
-        dollar = company._bonopay_dollar() if currency.name == payments.DOLLARS else None
+        dollar = self._bonopay_dollar() if currency.name == payments.DOLLARS else None
         if currency.name != payments.DOLLARS:
             amount = currency._convert(amount, francs, company, day)
         elif not dollar:
@@ -175,8 +182,10 @@ class AccountMove(models.Model):
             )
 
     def _bonopay_rate_faults(self, payment, words):
-        rate, dollar = payments.rate_of(payment.rate), self.company_id._bonopay_dollar()
+        rate, dollar = payments.rate_of(payment.rate), self._bonopay_dollar()
         rates = {payments.rate_of(one.rate) for one in self.bonopay_payment_ids if one._is_in_dollars()}
+        if foreign := self._bonopay_foreign_currency():
+            rates.add(foreign.rate)
         if rate <= 0:
             yield Fault(
                 "payment.rate",

@@ -46,7 +46,7 @@ class BonopayPayment(models.Model):
     @api.depends("currency_id")
     def _compute_rate(self):
         for payment in self:
-            dollar = payment._is_in_dollars() and payment.move_id.company_id._bonopay_dollar()
+            dollar = payment._is_in_dollars() and payment.move_id._bonopay_dollar()
             payment.rate = float(dollar.rate) if dollar else 0.0
 
     @api.depends("amount", "rate")

@@ -59,6 +59,7 @@ from . import (
     test_taxes_of_the_chart,
     test_translations,
     test_traps,
+    test_usd_invoices,
     test_ways_around_the_seal,
     test_who_may,
 )

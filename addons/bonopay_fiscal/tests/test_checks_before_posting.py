@@ -108,9 +108,9 @@ class TestChecksBeforePosting(FiscalCase):
         self.assertEqual(self.draft(self.line(tax_ids=[Command.set(levy.ids)]))._bonopay_faults(), [])
 
     def test_other_currencies_are_refused(self):
-        usd = self.env.ref("base.USD")
-        usd.active = True
-        self.check_faults(self.draft(currency_id=usd.id), "currency")
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        self.check_faults(self.draft(currency_id=euro.id), "currency")
 
     def test_sfe_1_7_type_suits_the_document(self):
         move = self.draft()

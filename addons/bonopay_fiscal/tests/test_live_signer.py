@@ -109,6 +109,16 @@ class TestLiveSigner(FiscalCase):
         self.assertEqual([one["method"] for one in paid], ["MOBILEMONEY", "ESPECES", "CREDIT"])
         self.assertEqual((paid[1]["currency"], float(paid[1]["rate"])), ("USD", move.bonopay_payment_ids[1].rate))
 
+    def test_sfe_1_30_an_invoice_in_dollars_and_its_credit_note_are_certified(self):
+        if not self.company._bonopay_take_day_rate():
+            self.dollar(2317.05)
+        usd = self.env.ref("base.USD")
+        usd.active = True
+        move = self.draft(self.line(quantity=1.5, price_unit=19.99, discount=10), currency_id=usd.id)
+        self.assertEqual(json.loads(self.post_certified(move).payload)["foreign_currency"]["code"], "USD")
+        refund = move._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        self.assertEqual(self.post_certified(refund).document_type, "FA")
+
     def test_row_61_same_document_again_is_the_same_seal(self):
         move = self.draft()
         seal = self.post_certified(move)

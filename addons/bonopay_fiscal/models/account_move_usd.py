@@ -1,0 +1,114 @@
+from datetime import date
+from decimal import Decimal
+
+from odoo import api, fields, models
+
+from ..core import dgi, payments
+from ..core.arithmetic import CENT, exact, round2
+from ..core.document import ForeignCurrency, Price
+from .account_move_checks import Fault
+
+
+class AccountMove(models.Model):
+    """Invoices in dollars of a company that counts in francs (SFE §1.30): francs are sealed, and the rate."""
+
+    _inherit = "account.move"
+
+    def _bonopay_usd_rate(self):
+        """Francs for a dollar of an invoice in dollars, else ``None``."""
+        in_dollars = (self.currency_id.name, self.company_currency_id.name) == (payments.DOLLARS, dgi.CURRENCY)
+        return payments.rate_of(1 / self.invoice_currency_rate) if in_dollars and self.invoice_currency_rate else None
+
+    def _bonopay_dollar(self):
+        # EXTENDS: one invoice has one rate
+        rate, today = self._bonopay_usd_rate(), super()._bonopay_dollar()
+        return today._replace(rate=rate, is_reference=False) if rate and today else today
+
+    @api.depends("reversed_entry_id", "bonopay_credit_nature")
+    def _compute_invoice_currency_rate(self):
+        # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale
+        super()._compute_invoice_currency_rate()
+        for move in self.filtered("bonopay_required"):
+            original = move.reversed_entry_id
+            if move._bonopay_keeps_rate() and original.currency_id == move.currency_id:
+                move.invoice_currency_rate = original.invoice_currency_rate
+
+    def _bonopay_keeps_rate(self):
+        return bool(self.reversed_entry_id) and self.bonopay_credit_nature != dgi.REBATE_NATURE
+
+    def _bonopay_line_price(self, line):
+        # EXTENDS
+        rate = self._bonopay_usd_rate()
+        if rate is None:
+            return super()._bonopay_line_price(line)
+        return Price.discounted(exact(line.price_unit) * rate, exact(line.discount or 0.0))
+
+    def _bonopay_foreign_currency(self):
+        # EXTENDS
+        rate = self._bonopay_usd_rate()
+        if rate is None:
+            return super()._bonopay_foreign_currency()
+        sale = self._bonopay_credited_sale() if self._bonopay_keeps_rate() else None
+        if sold := sale and sale["foreign_currency"]:
+            return ForeignCurrency(sold["code"], Decimal(sold["rate"]), date.fromisoformat(sold["date"]))
+        today = fields.Date.context_today(self.with_context(tz="Africa/Kinshasa"))
+        return ForeignCurrency(payments.DOLLARS, rate, min(self._get_invoice_currency_rate_date(), today))
+
+    # ------------------------------------------------------------------------------------------------------------
+    # The rules
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _bonopay_check_document(self):
+        # EXTENDS
+        yield from super()._bonopay_check_document()
+        if rate := self._bonopay_usd_rate():
+            yield from self._bonopay_usd_faults(rate)
+
+    def _bonopay_usd_faults(self, rate):
+        dollar = self.company_id._bonopay_dollar()
+        if not dollar:
+            yield Fault(
+                "currency.rate",
+                self,
+                self.env._(
+                    "The dollar has no rate. Enter today's under Invoicing ▸ Configuration ▸ Currencies, or take it "
+                    "from the signer in the settings."
+                ),
+            )
+        elif dollar.is_reference and not self._bonopay_keeps_rate() and not payments.is_near(rate, dollar.rate):
+            yield Fault(
+                "currency.rate_of_the_day",
+                self,
+                self.env._(
+                    "The rate of the invoice, %(rate)s, is more than 1 %% away from that of the day, %(reference)s "
+                    "(SFE §1.30). Choose the invoice date or the rate of today.",
+                    rate=rate,
+                    reference=dollar.rate,
+                ),
+            )
+        if self._bonopay_lines().tax_ids._bonopay_split_taxes()[1]:
+            yield Fault(
+                "currency.specific_tax",
+                self,
+                self.env._("Specific taxes are in francs: make out this invoice in CDF."),
+            )
+
+    def _bonopay_check_totals(self):
+        # EXTENDS: the dollars that are owed are those that are printed, which the francs and the rate give
+        faults = list(super()._bonopay_check_totals())
+        yield from faults
+        rate = self._bonopay_usd_rate()
+        if faults or rate is None:
+            return
+        printed, ours = round2(self._bonopay_total_in_francs() / rate), round2(exact(self.amount_total))
+        if abs(printed - ours) > CENT * len(self._bonopay_lines()):
+            yield Fault(
+                "currency.total",
+                self,
+                self.env._(
+                    "The total would be printed as %(printed)s USD, which is what its francs are worth, and is "
+                    "%(ours)s USD here. Sell in a larger unit, or make out this invoice in CDF.",
+                    printed=printed,
+                    ours=ours,
+                ),
+            )

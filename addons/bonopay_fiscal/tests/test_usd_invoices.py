@@ -1,0 +1,126 @@
+import json
+import random
+from decimal import Decimal
+
+from odoo import Command, fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from . import test_report_common as common
+from .common import FiscalCase
+
+
+@tagged("post_install", "-at_install")
+class TestUsdInvoices(FiscalCase):
+    """An invoice in dollars is sealed and booked in the same francs, to the centime (SFE §1.30)."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.usd = cls.env.ref("base.USD")
+        cls.usd.active = True
+        cls.included = cls.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
+
+    def in_dollars(self, *lines, **values):
+        return self.draft(*lines, currency_id=self.usd.id, **values)
+
+    def payload(self, move):
+        return json.loads(self.post(move).bonopay_seal_id.payload)
+
+    def faults(self, move):
+        return [fault.code for fault in move._bonopay_faults()]
+
+    def test_sfe_1_30_prices_and_totals_are_sealed_in_francs_with_the_rate(self):
+        self.dollar(2317.05)
+        move = self.in_dollars(self.line(quantity=2, price_unit=19.99, discount=10))
+        sealed = self.payload(move)
+        # 19.99 × 2317.05 = 46 317.8295; less 10 % = 41 686.04655
+        item = sealed["items"][0]
+        self.assertEqual((item["unit_price"], item["original_unit_price"]), ("41686.05", "46317.83"))
+        totals = {"base": "83372.10", "tax": "13339.54", "total": "96711.64", "specific_tax": "0.00", "currency": "CDF"}
+        self.assertEqual(sealed["totals"], totals)
+        day = str(fields.Date.today())
+        self.assertEqual(sealed["foreign_currency"], {"code": "USD", "rate": "2317.05", "date": day})
+        self.assertEqual(move.amount_total_signed, 96711.64)
+        self.assertEqual(move.amount_total, 41.74, "in dollars it is what Odoo makes of it")
+
+    def test_sfe_1_30_random_invoices_are_booked_as_they_are_sealed(self):
+        self.dollar(2317.05)
+        dice = random.Random(130)
+        for _ in range(20):
+            tax = dice.choice((self.tax_b, self.included))
+            lines = [
+                self.line(
+                    quantity=dice.randint(1, 9000) / 1000,
+                    price_unit=dice.randint(100, 99999) / 100,
+                    discount=dice.choice((0, 0, 12.5)),
+                    tax_ids=[Command.set(tax.ids)],
+                )
+                for _line in range(dice.randint(1, 5))
+            ]
+            move = self.in_dollars(*lines)
+            totals = self.payload(move)["totals"]
+            ours = move.amount_untaxed_signed, move.amount_tax_signed, move.amount_total_signed
+            expected = tuple(float(totals[name]) for name in ("base", "tax", "total"))
+            self.assertEqual(tuple(round(one, 2) for one in ours), expected)
+            owed = move.line_ids.filtered(lambda line: line.display_type == "payment_term")
+            self.assertEqual(round(sum(owed.mapped("balance")), 2), expected[2])
+            self.assertAlmostEqual(sum(owed.mapped("amount_currency")), move.amount_total)
+            self.assertAlmostEqual(sum(move.line_ids.mapped("balance")), 0)
+
+    def test_sfe_1_30_a_rate_more_than_1_percent_away_is_refused(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(price_unit=20))
+        move.invoice_currency_rate = 1 / 2350
+        with self.assertRaisesRegex(UserError, "2350, is more than 1 % away from that of the day, 2300"):
+            move.action_post()
+        move.invoice_currency_rate = 1 / 2320
+        self.assertEqual(self.payload(move)["foreign_currency"]["rate"], "2320")
+
+    def test_sfe_1_30_an_invoice_in_dollars_paid_in_dollars_has_one_rate(self):
+        self.dollar(2300)
+        paid = {"method": "ESPECES", "amount": 46.4, "currency_id": self.usd.id}
+        move = self.in_dollars(self.line(quantity=2, price_unit=20), bonopay_payment_ids=[Command.create(paid)])
+        self.assertEqual(move.bonopay_payment_rest, 0)
+        [payment] = self.payload(move)["payments"]
+        self.assertEqual((payment["amount"], payment["currency"], payment["rate"]), ("46.40", "USD", "2300"))
+        other = self.in_dollars(self.line(price_unit=20), bonopay_payment_ids=[Command.create({**paid, "amount": 5})])
+        other.bonopay_payment_ids.rate = 2310
+        self.assertEqual(self.faults(other), ["payment.rates"])
+
+    def test_sfe_1_27_a_credit_note_keeps_the_rate_of_the_sale(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=2, price_unit=20))
+        sold = self.payload(move)
+        self.dollar(2500)
+        refund = move._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        credited = self.payload(refund)
+        self.assertEqual(credited["foreign_currency"], sold["foreign_currency"])
+        self.assertEqual(credited["items"], sold["items"])
+        self.assertEqual(refund.amount_total_signed, -move.amount_total_signed)
+
+    def test_dollars_without_a_rate_are_refused(self):
+        self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
+        self.assertEqual(self.faults(self.in_dollars(self.line(price_unit=20))), ["currency.rate"])
+
+    def test_a_payment_at_another_rate_leaves_what_was_sealed_alone(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=2, price_unit=20))
+        before = json.dumps(self.payload(move))
+        self.dollar(2400)
+        bank = self.env["account.journal"].search(
+            [("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1
+        )
+        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=move.ids)
+        wizard.create({"journal_id": bank.id})._create_payments()
+        self.assertIn(move.payment_state, ("paid", "in_payment"))
+        self.assertEqual(json.dumps(json.loads(move.bonopay_seal_id.payload)), before)
+        self.assertEqual(Decimal(str(move.amount_total_signed)), Decimal("106720.0"))
+
+    def test_sfe_1_2_r_the_dollars_and_the_rate_are_printed(self):
+        self.dollar(2300)
+        move = self.post(self.in_dollars(self.line(quantity=2, price_unit=20)))
+        report = self.env["ir.actions.report"].with_context(force_report_rendering=True)
+        text = "".join(common.pdf_text(report._render_qweb_pdf("account.account_invoices", move.ids)[0]).split())
+        self.assertIn("TotalTTCenUSD:46,40USD", text)
+        self.assertIn("1USD=2300CDF", text)
