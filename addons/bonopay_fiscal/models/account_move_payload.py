@@ -113,7 +113,14 @@ class AccountMove(models.Model):
 
         :rtype: core.document.Price
         """
-        return payload.Price.discounted(exact(line.price_unit), exact(line.discount or 0.0))
+        return payload.Price.discounted(self._bonopay_in_francs(line.price_unit), exact(line.discount or 0.0))
+
+    def _bonopay_in_francs(self, price):
+        """A unit price of the document in francs, not rounded.
+
+        :rtype: Decimal
+        """
+        return exact(price)
 
     def _bonopay_specific_tax(self, line):
         """The specific tax of a line (SFE §1.13), if it has one. Hook.

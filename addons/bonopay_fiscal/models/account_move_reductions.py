@@ -299,7 +299,7 @@ class AccountMove(models.Model):
         if not line.bonopay_price_reason or line.bonopay_original_price <= 0:
             return price
         change = ", ".join(filter(None, (payload.clean_text(line.bonopay_price_reason), price.change)))
-        return replace(price, original=round2(exact(line.bonopay_original_price)), change=change)
+        return replace(price, original=round2(self._bonopay_in_francs(line.bonopay_original_price)), change=change)
 
     def _bonopay_check_lines(self):
         yield from super()._bonopay_check_lines()

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 
 from ..core import dgi, payments
 from ..core.arithmetic import CENT, exact, round2
-from ..core.document import ForeignCurrency, Price
+from ..core.document import ForeignCurrency
 from .account_move_checks import Fault
 
 
@@ -36,12 +36,9 @@ class AccountMove(models.Model):
     def _bonopay_keeps_rate(self):
         return bool(self.reversed_entry_id) and self.bonopay_credit_nature != dgi.REBATE_NATURE
 
-    def _bonopay_line_price(self, line):
+    def _bonopay_in_francs(self, price):
         # EXTENDS
-        rate = self._bonopay_usd_rate()
-        if rate is None:
-            return super()._bonopay_line_price(line)
-        return Price.discounted(exact(line.price_unit) * rate, exact(line.discount or 0.0))
+        return super()._bonopay_in_francs(price) * (self._bonopay_usd_rate() or 1)
 
     def _bonopay_foreign_currency(self):
         # EXTENDS

@@ -110,14 +110,18 @@ class BonopayCashMovement(models.Model):
         self.env.cr.execute(SQL("UPDATE bonopay_outlet SET code = code WHERE id = %s", outlet.id))
         [(last,)] = self._read_group([("outlet_id", "=", outlet.id)], aggregates=["number:max"])
         number = (last or 0) + 1
-        super().write({"number": number, "name": f"{outlet.code}-{number:06d}"})
+        self.write({"number": number, "name": f"{outlet.code}-{number:06d}"})
 
     def write(self, vals):
         self.check_access("write")
-        raise UserError(self._words_of_refusal())
+        if self.filtered("number"):
+            raise UserError(self._words_of_refusal())
+        return super().write(vals)
 
     def copy(self, default=None):
-        raise UserError(self._words_of_refusal())
+        if self:
+            raise UserError(self._words_of_refusal())
+        return super().copy(default)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):

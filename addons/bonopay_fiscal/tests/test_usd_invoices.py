@@ -44,6 +44,13 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(move.amount_total_signed, 96711.64)
         self.assertEqual(move.amount_total, 41.74, "in dollars it is what Odoo makes of it")
 
+    def test_sfe_1_2_l_the_original_price_of_a_reduction_is_sealed_in_francs_too(self):
+        self.dollar(2000)
+        move = self.in_dollars(self.line(quantity=1, price_unit=20), self.line(quantity=1, price_unit=-5))
+        move.action_bonopay_distribute_reductions()
+        item = self.payload(move)["items"][0]
+        self.assertEqual((item["unit_price"], item["original_unit_price"]), ("30000.00", "40000.00"))
+
     def test_sfe_1_30_random_invoices_are_booked_as_they_are_sealed(self):
         self.dollar(2317.05)
         dice = random.Random(130)
