@@ -97,6 +97,16 @@ class Odoo:
             cwd=self.folder,
         )
 
+    def run_script(self, database: str, script: str) -> None:
+        """Run Python in Odoo's shell, where `env` is the superuser's; what the script does not commit is lost."""
+        run(
+            [*self.command, "shell", "-d", database, "--no-http", "--max-cron-threads", "0"],
+            self.folder / "command.log",
+            env=self.environment(),
+            cwd=self.folder,
+            stdin=script,
+        )
+
     def create_database(self, name: str, *modules: str, template: str = ACCOUNTING.database) -> None:
         """A database with Odoo's and our demo data, cloned from `template`, with `modules` installed on top."""
         self.cluster.create_database(name, "odoo", template)
