@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 from odoo import api, models
 from odoo.fields import Command
 
@@ -176,7 +178,10 @@ class AccountChartTemplate(models.AbstractModel):
             "account.tax.group": self._bonopay_absent(company, groups),
             "account.tax": self._bonopay_absent(company, taxes),
         }
-        self.with_company(company)._load_data({model: data for model, data in missing.items() if data})
+        absent = {model: data for model, data in missing.items() if data}
+        named = deepcopy(absent)  # loading takes the French names out
+        self.with_company(company)._load_data(absent)
+        self.sudo()._load_translations(companies=company, template_data=named)
 
     def _bonopay_absent(self, company, data):
         chart = self.with_company(company)

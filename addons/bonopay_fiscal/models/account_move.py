@@ -65,7 +65,7 @@ class AccountMove(models.Model):
         compute="_compute_bonopay_required",
         help="A sales document of a company whose sales are sealed.",
     )
-    bonopay_test_mode = fields.Boolean("Test outlet", related="journal_id.bonopay_outlet_id.test_mode")
+    bonopay_test_mode = fields.Boolean("Test outlet of a company that is live", compute="_compute_bonopay_test_mode")
     bonopay_invoice_type = fields.Selection(
         list(dgi.INVOICE_TYPES.items()),
         "Invoice type (DGI)",
@@ -130,6 +130,13 @@ class AccountMove(models.Model):
         for move in self.filtered("bonopay_state"):
             move.show_reset_to_draft_button = False
         return res
+
+    @api.depends("journal_id.bonopay_outlet_id.test_mode", "company_id.bonopay_test_mode")
+    def _compute_bonopay_test_mode(self):
+        # what is true of the whole company stands on every screen of it already
+        for move in self:
+            outlet = move.journal_id.bonopay_outlet_id.sudo()
+            move.bonopay_test_mode = outlet.test_mode and not move.company_id.sudo().bonopay_test_mode
 
     @api.depends("move_type", "company_id")
     def _compute_bonopay_required(self):

@@ -59,6 +59,8 @@ class TestTaxesOfTheChart(FiscalCase):
         migration("19.0.1.3.0", "post-specific-taxes").migrate(self.env.cr, "19.0.1.2.0")
         after = self._sale_taxes(self.company)
         self.assertEqual(names - set(after.mapped("name")), {"0% D"}, "what an accountant deleted stays deleted")
+        specific = after._bonopay_split_taxes()[1].with_context(lang="fr_FR")
+        self.assertIn("Taxe spécifique par ligne", specific.mapped("name"), "in French for who works in French")
 
     def test_vat_number_is_called_nif(self):
         self.assertEqual(self.env.ref("base.cd").vat_label, "NIF")
