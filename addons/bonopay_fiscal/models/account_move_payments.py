@@ -8,6 +8,8 @@ from ..core.arithmetic import exact, round2
 from ..core.document import Payment
 from .account_move_checks import Fault
 
+#: Who reads how an invoice is paid.
+READERS = "account.group_account_invoice,account.group_account_readonly"
 #: States of a payment in which the money is there, or on its way.
 _PAID = ("in_process", "paid")
 
@@ -21,9 +23,15 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    bonopay_payment_ids = fields.One2many("bonopay.payment", "move_id", "Payments stated to the DGI", copy=False)
+    # people of sales, purchases and expenses read invoices too, without rights to these rows
+    bonopay_payment_ids = fields.One2many(
+        "bonopay.payment", "move_id", "Payments stated to the DGI", copy=False, groups=READERS
+    )
     bonopay_payment_rest = fields.Monetary(
-        "Left, on credit", currency_field="company_currency_id", compute="_compute_bonopay_payment_rest"
+        "Left, on credit",
+        currency_field="company_currency_id",
+        compute="_compute_bonopay_payment_rest",
+        groups=READERS,
     )
     bonopay_payment_words = fields.Char("Stated as", compute="_compute_bonopay_payment_words", compute_sudo=True)
 
@@ -59,7 +67,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         total = self._bonopay_total_in_francs()
-        stated = [payment._value() for payment in self.bonopay_payment_ids]
+        stated = [payment._value() for payment in self.sudo().bonopay_payment_ids]
         return payments.settled(stated or payments.within(self._bonopay_proposed_payments(), total), total)
 
     def _bonopay_total_in_francs(self):
@@ -76,7 +84,11 @@ class AccountMove(models.Model):
         yield from self._bonopay_paid_online()
         yield from self._bonopay_paid_on_draft()
         if method := self._bonopay_method_at_once():
-            yield Payment(method, self._bonopay_total_in_francs())
+            yield Payment(method, self._bonopay_due_at_once())
+
+    def _bonopay_due_at_once(self):
+        """Francs that the customer still owes of an invoice that is due on its own day."""
+        return self._bonopay_total_in_francs()
 
     def _bonopay_paid_online(self):
         for transaction in self._bonopay_done_transactions():
@@ -156,7 +168,9 @@ class AccountMove(models.Model):
         return super()._bonopay_faults() or list(self._bonopay_check_payments())
 
     def _bonopay_check_payments(self):
-        faults = [fault for payment in self.bonopay_payment_ids for fault in self._bonopay_payment_faults(payment)]
+        faults = [
+            fault for payment in self.sudo().bonopay_payment_ids for fault in self._bonopay_payment_faults(payment)
+        ]
         yield from faults
         if not faults:
             yield from self._bonopay_sum_faults()
@@ -183,7 +197,7 @@ class AccountMove(models.Model):
 
     def _bonopay_rate_faults(self, payment, words):
         rate, dollar = payments.rate_of(payment.rate), self._bonopay_dollar()
-        rates = {payments.rate_of(one.rate) for one in self.bonopay_payment_ids if one._is_in_dollars()}
+        rates = {payments.rate_of(one.rate) for one in self.sudo().bonopay_payment_ids if one._is_in_dollars()}
         if foreign := self._bonopay_foreign_currency():
             rates.add(foreign.rate)
         if rate <= 0:
@@ -219,7 +233,7 @@ class AccountMove(models.Model):
 
     def _bonopay_sum_faults(self):
         """The payments add up to the total (SFE §1.19): less is on credit, more is not possible."""
-        paid = sum((payment._value().in_francs for payment in self.bonopay_payment_ids), Decimal(0))
+        paid = sum((payment._value().in_francs for payment in self.sudo().bonopay_payment_ids), Decimal(0))
         total = self._bonopay_total_in_francs()
         if paid > total:
             yield Fault(
@@ -252,7 +266,7 @@ class AccountMove(models.Model):
                 "is_proposed": True,
             }
             for move in self
-            for position, one in enumerate(move._bonopay_payments()[len(move.bonopay_payment_ids) :])
+            for position, one in enumerate(move._bonopay_payments()[len(move.sudo().bonopay_payment_ids) :])
         ]
         self.env["bonopay.payment"].sudo().create(rows)
 
@@ -265,7 +279,7 @@ class AccountMove(models.Model):
 
     def _bonopay_replacement_values(self):
         # EXTENDS: what somebody stated is stated again
-        stated = self.bonopay_payment_ids.filtered(lambda payment: not payment.is_proposed)
+        stated = self.sudo().bonopay_payment_ids.filtered(lambda payment: not payment.is_proposed)
         values = [{name: value for name, value in one.copy_data()[0].items() if name != "move_id"} for one in stated]
         return {
             **super()._bonopay_replacement_values(),

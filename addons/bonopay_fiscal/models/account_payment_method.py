@@ -15,11 +15,35 @@ class AccountPaymentMethodLine(models.Model):
         help="What the DGI is told of money that comes this way (SFE §1.18).",
     )
 
+    bonopay_method_chosen = fields.Boolean(readonly=True, help="A person chose another means than is proposed.")
+
     @api.depends("name", "payment_method_id.code", "journal_id.type")
     def _compute_bonopay_method(self):
         for line in self:
-            names = line.name, line.payment_method_id.code, line.journal_id.name
-            line.bonopay_method = payments.guess(*names, journal=line.journal_id.type) or payments.OTHER
+            if not line.bonopay_method_chosen:
+                line.bonopay_method = line._bonopay_guess()
+
+    def _bonopay_guess(self):
+        names = self.name, self.payment_method_id.code, self.journal_id.name
+        return payments.guess(*names, journal=self.journal_id.type) or payments.OTHER
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        # EXTENDS 'account'
+        lines = super().create(vals_list)
+        lines._bonopay_keep_choices()
+        return lines
+
+    def write(self, vals):
+        # EXTENDS 'account': a new name changes no choice
+        res = super().write(vals)
+        if "bonopay_method" in vals:
+            self._bonopay_keep_choices()
+        return res
+
+    def _bonopay_keep_choices(self):
+        for line in self:
+            line.bonopay_method_chosen = line.bonopay_method != line._bonopay_guess()
 
 
 class PaymentMethod(models.Model):

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from ..core.arithmetic import exact
 
 #: The capital's day is the fiscal day of the whole country, and the one that the signer judges by.
 FISCAL_TIME_ZONE = "Africa/Kinshasa"
+
+#: Days in which a rate that nothing was sealed with yet may still be corrected.
+SECOND_THOUGHTS = timedelta(days=7)
 
 
 class RateInForce(NamedTuple):
@@ -93,7 +96,15 @@ class BonopayTaxRate(models.Model):
     def _compute_used(self):
         today = self.env["bonopay.tax.group"]._fiscal_day()
         for row in self:
-            row.used = bool(row._origin) and bool(row.valid_from) and row.valid_from <= today
+            begun = bool(row._origin) and bool(row.valid_from) and row.valid_from <= today
+            is_new = begun and row.valid_from > today - SECOND_THOUGHTS
+            row.used = begun and not (is_new and not row._is_sealed_with())
+
+    def _is_sealed_with(self):
+        """Whether a document of the group was frozen since the first day of this row."""
+        begun = datetime.combine(self.valid_from, time()) - timedelta(hours=1)  # midnight in Kinshasa
+        domain = [("issued_at", ">=", begun), ("payload", "like", f'"tax_group":"{self.group_id.code}"')]
+        return bool(self.env["bonopay.seal"].sudo().search_count(domain, limit=1))
 
     @api.constrains("group_id", "valid_from", "valid_to")
     def _check_one_rate_a_day(self):
@@ -144,8 +155,29 @@ class BonopayTaxRate(models.Model):
         for row in self.filtered("used"):
             if vals.keys() - {"valid_to"} or row.valid_to:
                 row._refuse_change()
+        before = {row: row._ended() for row in self} if "valid_from" in vals else {}
         self.env.registry.clear_cache()
-        return super().write(vals)
+        res = super().write(vals)
+        for row, ended in before.items():
+            ended._end_on(row.valid_from - timedelta(days=1))
+        return res
+
+    def unlink(self):
+        # EXTENDS base: what a row ended goes on
+        before = [(row._ended(), row.valid_to) for row in self]
+        res = super().unlink()
+        for ended, last_day in before:
+            ended._end_on(last_day)
+        return res
+
+    def _ended(self):
+        """The row that this one ended."""
+        eve = self.valid_from - timedelta(days=1)
+        return self.search([("group_id", "=", self.group_id.id), ("valid_to", "=", eve)], limit=1)
+
+    def _end_on(self, last_day):
+        """Move the last day of a row, also of a used one: what was sealed lies before it."""
+        super().write({"valid_to": last_day})
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):

@@ -50,6 +50,8 @@ def prepare_company(env):
     """Prepare :data:`READY_COMPANY` in a database for tests."""
     module, name = READY_COMPANY.split(".")
     company = make_company(env(context={**env.context, "lang": "en_US"}), "Société de test", NIF)
+    if "stock.warehouse" in env:  # which Odoo makes for a new company in tests only
+        env["stock.warehouse"].create({"company_id": company.id})
     values = {"module": module, "name": name, "model": company._name, "res_id": company.id, "noupdate": True}
     env["ir.model.data"].create(values)
 

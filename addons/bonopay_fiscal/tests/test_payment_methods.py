@@ -34,6 +34,15 @@ class TestPaymentMethods(FiscalCase):
         wallet = self.journal_of("bank", name="M-Pesa Vodacom", code="MPESA")
         self.assertEqual(wallet.inbound_payment_method_line_ids[:1].bonopay_method, "MOBILEMONEY")
 
+    def test_a_new_name_changes_no_choice(self):
+        line = self.journal_of("cash").inbound_payment_method_line_ids[:1]
+        line.bonopay_method = "MOBILEMONEY"
+        line.name = "Caisse 2"
+        self.assertEqual(line.bonopay_method, "MOBILEMONEY")
+        line.bonopay_method = "ESPECES"  # what is proposed: no choice of a person any more
+        line.name = "M-Pesa"
+        self.assertEqual(line.bonopay_method, "MOBILEMONEY")
+
     def test_sfe_1_31_a_person_chooses_another_on_the_journal(self):
         journal = self.journal_of("bank")
         with Form(journal) as form, form.inbound_payment_method_line_ids.edit(0) as line:

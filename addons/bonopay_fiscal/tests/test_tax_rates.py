@@ -84,8 +84,11 @@ class TestTaxRates(TransactionCase):
         new.rate = 3
         days = [fields.Date.to_date(day) for day in ("2089-12-31", "2090-01-01")]
         self.assertEqual([self.rates(day)["C"] for day in days], [5, 3])
+        new.valid_from = "2090-02-01"
+        self.assertEqual(str(old.valid_to), "2090-01-31", "no day is left without a rate")
         new.unlink()
-        self.assertNotIn("C", self.rates(days[1]))
+        self.assertFalse(old.valid_to)
+        self.assertEqual(self.rates(days[1])["C"], 5)
 
     def test_sfe_1_31_two_rates_of_one_group_on_one_day_are_refused(self):
         self.add("C", 4, "2090-01-01")
@@ -122,6 +125,20 @@ class TestRateOfTheDayOfATax(FiscalCase):
     def faults(self, tax):
         tax.active = True
         return {fault.code: fault for fault in self.draft(self.line(tax_ids=[Command.set(tax.ids)]))._bonopay_faults()}
+
+    def test_sfe_1_31_a_rate_mistyped_today_is_corrected_until_something_is_sealed_with_it(self):
+        today = self.env["bonopay.tax.group"]._fiscal_day()
+        group = self.env.ref("bonopay_fiscal.tax_group_b")
+        values = {"group_id": group.id, "rate": 1.6, "valid_from": today, "source": "Arrêté de test"}
+        wrong = self.env["bonopay.tax.rate"].create(values)
+        self.assertFalse(wrong.used)
+        wrong.rate = 16
+        self.assertEqual(self.env["bonopay.tax.group"]._rates_on(today)["B"].rate, 16)
+        self.post(send=False)
+        wrong.invalidate_recordset()
+        self.assertTrue(wrong.used)
+        with self.assertRaisesRegex(UserError, "documents are sealed with it"):
+            wrong.unlink()
 
     def test_sfe_1_12_a_tax_at_another_rate_than_that_of_the_day_is_refused_with_the_way_out(self):
         old = self.tax("bonopay_sale_c").copy({"name": "8 %", "amount": 8})

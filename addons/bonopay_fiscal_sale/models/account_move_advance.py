@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from odoo import api, fields, models
 
 from odoo.addons.bonopay_fiscal.models.account_move_checks import Fault
@@ -68,6 +70,12 @@ class AccountMove(models.Model):
         for note in (self | drafts).filtered(lambda move: move.bonopay_final_invoice_id and move.state == "draft"):
             note.invoice_date = note.bonopay_final_invoice_id.invoice_date or note.invoice_date
         return self | drafts
+
+    def _bonopay_due_at_once(self):
+        # EXTENDS 'bonopay_fiscal': what the advances paid is not paid again
+        notes = self.bonopay_advance_credit_ids.filtered(lambda note: note.state != "cancel")
+        settled = sum((note._bonopay_total_in_francs() for note in notes), Decimal(0))
+        return max(super()._bonopay_due_at_once() - settled, Decimal(0))
 
     def _bonopay_reconcile_settlement(self):
         """What was not paid of an advance is no longer owed; what was paid of it is paid of the final invoice."""

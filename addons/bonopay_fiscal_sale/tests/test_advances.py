@@ -62,6 +62,24 @@ class TestAdvances(CommerceCase):
         with self.assertRaisesRegex(UserError, "No items are available"):
             self.invoiced(order)
 
+    def test_sfe_1_18_what_the_advance_paid_is_not_paid_again_with_the_final_invoice(self):
+        bank = self.env["account.journal"].search(
+            [("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1
+        )
+        self.client.property_inbound_payment_method_line_id = bank.inbound_payment_method_line_ids[:1]
+        order = self.order()
+        advance = self.advance(order)
+        self.pay(advance)
+        invoice, credit = self.invoiced(order)
+        self.post_all(invoice)
+        paid = {
+            move: [(one["method"], one["amount"]) for one in self.sealed(move)["payments"]]
+            for move in (advance, invoice, credit)
+        }
+        self.assertEqual(paid[advance], [("VIREMENT", "159210.00")])
+        self.assertEqual(paid[invoice], [("VIREMENT", "371490.00"), ("CREDIT", "159210.00")])
+        self.assertEqual(paid[credit], [("CREDIT", "159210.00")])
+
     def test_sfe_1_22_posting_the_credit_note_issues_the_invoice_too(self):
         order = self.order()
         self.pay(self.advance(order))

@@ -1,5 +1,5 @@
 from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from odoo.addons.bonopay_fiscal.tests.common import fiscal_user
 
@@ -31,6 +31,15 @@ class TestRolesOfOrders(CommerceCase):
                 with self.assertRaises(AccessError), self.env.cr.savepoint():
                     refused()
         self.assertFalse(order.invoice_ids)
+
+    def test_a_salesperson_reads_the_invoices_of_their_orders(self):
+        seller = fiscal_user(self.env, "bp_reader", "sales_team.group_sale_salesman_all_leads", self.company)
+        draft = self.order()._create_invoices()
+        posted = self.order()._create_invoices()
+        self.seal(posted)
+        for invoice in (draft, posted):
+            form = Form(invoice.with_user(seller), "account.view_move_form")
+            self.assertEqual(form.partner_id, invoice.partner_id)
 
     def test_a_salesperson_is_not_kept_from_their_work(self):
         seller = fiscal_user(self.env, "bp_seller", "sales_team.group_sale_salesman_all_leads", self.company)
