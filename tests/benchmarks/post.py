@@ -1,36 +1,52 @@
-"""From pressing Confirm to "sealed" in the browser, against posting in the same Odoo without the addon.
+"""Posting with the addon, sealed and certified, against posting without it and against its peers, in one run.
 
-Two databases of one server, one with the addon and one without, take turns, so that both meet the same noise. The
-sealed time includes the signer's own work and two exchanges with the DGI sandbox.
+Four databases of one server take turns, so that all meet the same noise:
+
+=========  ==========================================================================================================
+sealed     the addon: sealed by the signer, certified by the DGI sandbox before the screen shows the invoice
+plain      Odoo alone
+hashed     Odoo with the journal's own hash chain (``restrict_mode_hash_table``)
+chained    a chained document per invoice in the user's transaction, as Veri*Factu makes it (``addons``)
+=========  ==========================================================================================================
+
+One by one in the browser, from the click on Confirm to the sign on the screen; then ``--batch`` drafts at once by RPC.
 """
 
+import argparse
 import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from launcher.demo import ADMINISTRATOR, connect, draft_invoice
-from launcher.odoo import Session
+from launcher.instance import Instance
+from launcher.odoo import Odoo, Session
 from launcher.testing import INSTALLED_DATABASE
 from tests.conftest import described_instance
 from tests.odoo_web import OdooPage
 
-ROUNDS = 10
 WARM_UP = 2
-SEALED, PLAIN = "bench_sealed", "bench_plain"
+SEALED, PLAIN, HASHED, CHAINED = "bench_sealed", "bench_plain", "bench_hashed", "bench_chained"
+PEERS = {"plain": PLAIN, "hashed": HASHED, "chained": CHAINED}
+PEER_ADDONS = Path(__file__).parent / "addons"
+AT_ONCE = 100  # drafts of one call, as somebody ticks in a list
+PATIENCE = 600  # seconds until everything of a batch is certified
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One of the two: how it drafts an invoice, and what shows that it is done."""
+    """One database: how it drafts an invoice, and what shows that it is done."""
 
     page: OdooPage
+    session: Session
     draft: Callable[[], int]
     wait: Callable[[], None]
-    times: list[float]
+    times: list[float] = field(default_factory=list)
 
     def post_one(self) -> float:
         """Milliseconds from the click to the sign on the screen."""
@@ -40,56 +56,142 @@ class Contender:
         self.wait()
         return (time.perf_counter() - started) * 1000
 
+    def post_many(self, count: int) -> tuple[list[int], float]:
+        """Post so many drafts, and the seconds that their author waited."""
+        drafts = [self.draft() for _number in range(count)]
+        started = time.perf_counter()
+        for first in range(0, count, AT_ONCE):
+            self.session.call("account.move", "action_post", drafts[first : first + AT_ONCE])
+        return drafts, time.perf_counter() - started
+
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10, help="invoices of each contender, one by one")
+    parser.add_argument("--batch", type=int, default=1000, help="invoices posted at once; 0: none")
+    asked = parser.parse_args()
     instance = described_instance()
+    _make_databases(instance)
+    instance.odoo.service.start()
+    try:
+        connect(instance, SEALED)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ["BONOPAY_TEST_CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
+            )
+            contenders = _contenders(browser, instance.odoo.url)
+            figures = {**_one_by_one(contenders, asked.rounds), **_in_batch(contenders, asked.batch)}
+            browser.close()
+    finally:
+        instance.odoo.service.stop()
+    print("post " + " ".join(f"{name}={value}" for name, value in figures.items()))
+
+
+def _make_databases(instance: Instance) -> None:
     odoo = instance.odoo
     odoo.create_database(SEALED, template=INSTALLED_DATABASE)
     odoo.create_database(PLAIN)
+    odoo.create_database(HASHED)
+    _configure(odoo)
+    odoo.create_database(CHAINED, "chained_document")
+
+
+def _configure(odoo: Odoo) -> None:
+    """The server's configuration, with the peers' addons beside ours."""
     odoo.configure()
-    odoo.service.start()
-    try:
-        connect(instance, SEALED)
-        sealed, plain = _measure(odoo.url)
-    finally:
-        odoo.service.stop()
-    print(f"sealed, ms: {[round(value) for value in sealed]}")
-    print(f"plain, ms: {[round(value) for value in plain]}")
-    medians = statistics.median(sealed), statistics.median(plain)
-    print(f"post sealed_ms={medians[0]:.0f} plain_ms={medians[1]:.0f} ratio={medians[0] / medians[1]:.2f}")
+    text = odoo.config_file.read_text()
+    odoo.config_file.write_text(text.replace("addons_path = ", f"addons_path = {PEER_ADDONS},"))
 
 
-def _measure(url: str) -> tuple[list[float], list[float]]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ["BONOPAY_TEST_CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        with_addon, without = (_contender(browser, url, database) for database in (SEALED, PLAIN))
-        for round_number in range(WARM_UP + ROUNDS):
-            for contender in (with_addon, without):
-                elapsed = contender.post_one()
-                if round_number >= WARM_UP:
-                    contender.times.append(elapsed)
-        browser.close()
-    return with_addon.times, without.times
+def _one_by_one(contenders: dict[str, Contender], rounds: int) -> dict[str, str]:
+    for round_number in range(WARM_UP + rounds):
+        for contender in contenders.values():
+            elapsed = contender.post_one()
+            if round_number >= WARM_UP:
+                contender.times.append(elapsed)
+    for name, contender in contenders.items():
+        print(f"{name}, ms: {[round(value) for value in contender.times]}")
+    medians = {name: statistics.median(contender.times) for name, contender in contenders.items()}
+    figures = {f"{name}_ms": f"{median:.0f}" for name, median in medians.items()}
+    return figures | {f"to_{name}": f"{medians['sealed'] / medians[name]:.2f}" for name in PEERS}
 
 
-def _contender(browser, url: str, database: str) -> Contender:
+def _in_batch(contenders: dict[str, Contender], count: int) -> dict[str, str]:
+    """Seconds that the author of a batch waits, and until the last of it is certified."""
+    if not count:
+        return {}
+    seconds = {}
+    for name in PEERS:
+        _drafts, seconds[name] = contenders[name].post_many(count)
+    sealed = contenders["sealed"]
+    started = time.perf_counter()
+    drafts, seconds["sealed"] = sealed.post_many(count)
+    drafting = time.perf_counter() - started - seconds["sealed"]
+    _wait_until_certified(sealed.session, drafts)
+    certified = time.perf_counter() - started - drafting
+    print(f"{count} at once, s: { {name: round(value, 1) for name, value in seconds.items()} }")
+    return {
+        "batch": str(count),
+        "batch_s": f"{seconds['sealed']:.1f}",
+        **{f"batch_to_{name}": f"{seconds['sealed'] / seconds[name]:.2f}" for name in PEERS},
+        "batch_certified_s": f"{certified:.1f}",
+    }
+
+
+def _wait_until_certified(session: Session, drafts: list[int]) -> None:
+    domain = [["move_id", "in", drafts], ["state", "=", "certified"]]
+    deadline = time.monotonic() + PATIENCE
+    while (done := session.call("bonopay.seal", "search_count", domain)) < len(drafts):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"only {done} of {len(drafts)} documents were certified in {PATIENCE} s")
+        time.sleep(0.5)
+
+
+# --- the contenders ---------------------------------------------------------------------------------------------------
+
+
+def _contenders(browser: Browser, url: str) -> dict[str, Contender]:
+    contenders = {"sealed": _contender(browser, url, SEALED)}
+    return contenders | {name: _contender(browser, url, database) for name, database in PEERS.items()}
+
+
+def _contender(browser: Browser, url: str, database: str) -> Contender:
     page = OdooPage(browser.new_context(), url, *ADMINISTRATOR, database=database)
     session = Session(url, database, *ADMINISTRATOR)
-    if database == SEALED:
-        company = session.reference("base", "demo_company_cd")
-        page.choose_company(company)
-        session.use_company(company)
-        return Contender(page, lambda: draft_invoice(session), page.wait_until_sealed, [])
     company = session.reference("base", "demo_company_cd")
     page.choose_company(company)
     session.use_company(company)
-    return Contender(page, _plain_draft(session), page.wait_until_posted, [])
+    if database == SEALED:
+        return Contender(page, session, partial(draft_invoice, session), page.wait_until_sealed)
+    if database == HASHED:
+        domain = [["type", "=", "sale"], ["company_id", "=", company]]
+        session.call(
+            "account.journal",
+            "write",
+            session.call("account.journal", "search", domain),
+            {"restrict_mode_hash_table": True},
+        )
+    contender = Contender(page, session, _plain_draft(session), page.wait_until_posted)
+    _is_what_it_says(contender, database)
+    return contender
+
+
+def _is_what_it_says(contender: Contender, database: str) -> None:
+    """A peer that does nothing would make a fine ratio."""
+    draft = contender.draft()
+    contender.session.call("account.move", "action_post", [draft])
+    [move] = contender.session.call("account.move", "read", [draft], ["inalterable_hash"])
+    if bool(move["inalterable_hash"]) != (database == HASHED):
+        raise SystemExit(f"{database}: the posted invoice's hash is {move['inalterable_hash']!r}")
+    if database == CHAINED:
+        [document] = contender.session.call(
+            "ir.attachment", "search_read", [["res_model", "=", "chained.document"]], ["name"]
+        )
+        print(f"{database}: {document['name']}")
 
 
 def _plain_draft(session: Session) -> Callable[[], int]:
-    """The demo invoice of the other contender, made with Odoo alone."""
+    """The demo invoice of a peer, made with Odoo alone."""
     [partner] = session.call("res.partner", "create", [{"name": "Client", "is_company": True}])
     products = session.call(
         "product.product",
