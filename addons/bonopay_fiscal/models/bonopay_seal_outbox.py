@@ -170,6 +170,7 @@ class BonopaySeal(models.Model):
         self._as_writer().write(
             {
                 **values,
+                **(self._with_core() if newly_sealed else {}),
                 "response": reply.text,
                 "attempts": attempts,
                 "next_attempt_at": self._next_attempt(attempts + 1) if open_still else False,
