@@ -91,6 +91,9 @@ class BonopaySeal(models.Model):
     auth_code = fields.Char("Authentication code", readonly=True)
     short_code = fields.Char(readonly=True, index=True)
     sealed_at = fields.Datetime(readonly=True, help="UTC; the signer's own clock.")
+    certified_at = fields.Datetime(
+        "Normalised on", readonly=True, help="When the DGI's answer came. Documents of before this was kept have none."
+    )
     qr_payload = fields.Char("QR payload", readonly=True)
     verification_url = fields.Char("Verification URL", readonly=True)
     ledger_index = fields.Integer(readonly=True)

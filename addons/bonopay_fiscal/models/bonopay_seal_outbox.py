@@ -170,7 +170,9 @@ class BonopaySeal(models.Model):
         self._as_writer().write(
             {
                 **values,
+                **(self._with_core() if newly_sealed else {}),
                 "response": reply.text,
+                "certified_at": self.certified_at or (values["state"] == "certified" and fields.Datetime.now()),
                 "attempts": attempts,
                 "next_attempt_at": self._next_attempt(attempts + 1) if open_still else False,
                 "last_error_code": values["state"] == "rejected" and "dgi_rejected",

@@ -6,15 +6,16 @@ from odoo.exceptions import AccessError
 from ..core.connection import SignerError
 from .res_company import connect
 
-#: Minutes after which the signer is asked again which core it has.
-_FRESH_MINUTES = 60
+#: Minutes after which the signer is asked again which core it has: paper names it, so it is read with every status.
+_FRESH_MINUTES = 4
 _FIELDS = frozenset({"core_version", "core_fingerprint", "core_read_at"})
 
 
 class BonopayOutlet(models.Model):
     """Which fiscal core seals for an outlet (arrêté 034 art. 15-16: what was homologated must be recognisable).
 
-    It is frozen with each document and printed at its foot; a change is on record in the outlet's chatter.
+    It is frozen with each document when that is sealed, and printed at its foot; a change is on record in the outlet's
+    chatter.
     """
 
     _inherit = "bonopay.outlet"

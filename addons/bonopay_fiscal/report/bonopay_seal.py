@@ -17,7 +17,7 @@ class BonopaySeal(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             outlet = self.env["bonopay.outlet"].sudo().browse(vals["outlet_id"])
-            vals["issuer"] = json.dumps(self._issuer_values(outlet), ensure_ascii=False, sort_keys=True)
+            vals["issuer"] = self._issuer_text(self._issuer_values(outlet))
         return super().create(vals_list)
 
     @api.model
@@ -37,6 +37,14 @@ class BonopaySeal(models.Model):
             "zone": outlet.tz,
             "core": outlet._core_words(),
         }
+
+    def _with_core(self):
+        """Values that freeze which fiscal core seals, for when it does: it may have changed while a document waited."""
+        return {"issuer": self._issuer_text({**json.loads(self.issuer), "core": self.outlet_id._core_words()})}
+
+    @api.model
+    def _issuer_text(self, values):
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     def _print_facts(self):
         """This seal and its issuer as plain values, for the presenter."""

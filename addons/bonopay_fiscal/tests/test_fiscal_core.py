@@ -42,6 +42,16 @@ class TestFiscalCore(DgiStatusCase):
         self.assertEqual(self.outlet._core_words(), "2.0.0 / " + "f" * 16)
         self.assertEqual(facts.payload, seal.payload)
 
+    def test_row_57_a_document_that_waited_names_the_core_that_sealed_it(self):
+        self._read()
+        seal = self.post(send=False).bonopay_seal_id
+        self.twin.core = {"version": "2.0.0", "fingerprint": "f" * 64}
+        self.outlet.core_read_at = False
+        self._read()
+        seal._process()
+        self.assertEqual(seal.state, "certified")
+        self.assertEqual(seal._print_facts()[1].core, "2.0.0 / " + "f" * 16)
+
     def test_row_57_a_change_of_the_core_is_on_record(self):
         self._read()
         self.assertNotIn("fiscal core", "".join(self.outlet.message_ids.mapped("body")))
@@ -52,12 +62,12 @@ class TestFiscalCore(DgiStatusCase):
         for said in (FINGERPRINT, "f" * 64, "2.0.0"):
             self.assertIn(said, message.body)
 
-    def test_the_signer_is_asked_once_an_hour(self):
+    def test_the_signer_is_asked_as_often_as_for_the_status(self):
         before = self._asked_for_health()
         self._read()
         self._read()
         self.assertEqual(self._asked_for_health(), before + 1)
-        self.outlet.core_read_at = fields.Datetime.subtract(fields.Datetime.now(), minutes=61)
+        self.outlet.core_read_at = fields.Datetime.subtract(fields.Datetime.now(), minutes=5)
         self._read()
         self.assertEqual(self._asked_for_health(), before + 2)
 

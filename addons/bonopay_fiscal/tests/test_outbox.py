@@ -302,6 +302,21 @@ class TestOutbox(FiscalCase):
         self.post(replacement)
         self.assertEqual((replacement.bonopay_state, replacement.reversed_entry_id), ("certified", sale))
 
+    def test_it_is_kept_when_a_document_was_normalised(self):
+        self.twin.dgi_status = "pending"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.post()
+        seal = move.bonopay_seal_id
+        self.assertFalse(seal.certified_at)
+        self.twin.dgi_status = "certified"
+        with freeze_time(fields.Datetime.now() + timedelta(days=3)) as clock:
+            self._send(move)
+            normalised = fields.Datetime.now()
+            self.assertEqual(seal.certified_at, normalised)
+            clock.tick(timedelta(days=3))
+            seal._count_print("sheet")
+            self.assertEqual(seal.certified_at, normalised)
+
     def test_only_what_the_dgi_rejected_is_replaced(self):
         waiting, certified = self.post(send=False), self.post()
         for move in (waiting, certified, self.draft()):

@@ -1,3 +1,4 @@
+import json
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -67,3 +68,50 @@ class TestPaidOnTheWebsite(WebsiteCase):
 
     def test_a_document_without_seal_is_ready_as_ever(self):
         self.assertTrue(self.draft()._is_ready_to_be_sent())
+
+    def _replaced(self, move):
+        """The document that replaces one that the DGI rejected: posted and certified."""
+        self.assertEqual(move.bonopay_state, "rejected")
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        self.twin.dgi_status = "certified"
+        return self.post(replacement)
+
+    def _rejected(self):
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+
+    def _payments_told(self, move):
+        return json.loads(move.bonopay_seal_id.payload)["payments"]
+
+    def test_sfe_1_19_what_replaces_a_paid_document_is_paid_too(self):
+        self._rejected()
+        move = self.draft()
+        transaction, trapped = self._paid(move)
+        trapped.send()
+        replacement = self._replaced(move)
+        self.assertEqual(self._payments_told(replacement), self._payments_told(move))
+        self.assertTrue(replacement.currency_id.is_zero(replacement.amount_residual))
+        self.assertIn(transaction.payment_id, replacement.reconciled_payment_ids)
+        self.assertEqual(replacement.transaction_ids, transaction)
+
+    def test_sfe_1_19_what_was_paid_at_the_counter_pays_what_replaces_the_document(self):
+        self._rejected()
+        move = self.post()
+        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=move.ids)
+        payment = wizard.create({})._create_payments()
+        replacement = self._replaced(move)
+        self.assertEqual(payment.invoice_ids, replacement)
+        self.assertTrue(replacement.currency_id.is_zero(replacement.amount_residual))
+        [told] = self._payments_told(replacement)
+        self.assertNotEqual(told["method"], "CREDIT")
+
+    def test_a_payment_of_another_customer_does_not_pay_what_replaces_the_document(self):
+        self._rejected()
+        move = self.draft()
+        _transaction, trapped = self._paid(move)
+        trapped.send()
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        replacement.partner_id = self.client.copy({"name": "Autre"})
+        self.twin.dgi_status = "certified"
+        self.post(replacement)
+        self.assertFalse(replacement.bonopay_counterpart_ids.filtered("reconciled"))

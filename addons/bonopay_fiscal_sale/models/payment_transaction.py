@@ -19,7 +19,7 @@ class PaymentTransaction(models.Model):
 
     def _bonopay_normalised_late(self):
         since = fields.Datetime.now() - LOOK_BACK
-        sealed = [("superseded", "=", False), ("state", "=", "certified"), ("write_date", ">=", since)]
+        sealed = [("superseded", "=", False), ("state", "=", "certified"), ("certified_at", ">=", since)]
         unsent = [("is_move_sent", "=", False), ("state", "=", "posted"), ("bonopay_seal_ids", "any", sealed)]
         return self.search(
             [

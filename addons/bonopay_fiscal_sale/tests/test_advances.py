@@ -80,6 +80,49 @@ class TestAdvances(CommerceCase):
         self.assertEqual(paid[invoice], [("VIREMENT", "371490.00"), ("CREDIT", "159210.00")])
         self.assertEqual(paid[credit], [("CREDIT", "159210.00")])
 
+    def replaced(self, move):
+        """The draft that replaces a document that the DGI rejected."""
+        self.assertEqual(move.bonopay_state, "rejected")
+        return self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+
+    def settled_then_rejected(self):
+        """Final invoice and credit note of an advance that was paid, both rejected."""
+        order = self.order()
+        advance = self.advance(order)
+        self.pay(advance)
+        documents = self.invoiced(order)
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        self.post_all(documents[0])
+        self.twin.dgi_status = "certified"
+        return advance, documents[0], documents[1]
+
+    def test_sfe_1_22_what_replaces_the_final_invoice_has_its_credit_notes(self):
+        _advance, invoice, credit = self.settled_then_rejected()
+        replacement = self.replaced(invoice)
+        self.assertEqual(credit.bonopay_final_invoice_id, replacement)
+        self.assertFalse(invoice.bonopay_advance_credit_ids)
+        self.post_all(replacement)
+        self.assert_certified(replacement, "FV")
+        self.assertEqual(replacement.amount_residual, 530700.0 - 159210.0)
+        self.assertTrue(credit.currency_id.is_zero(credit.amount_residual))
+
+    def test_sfe_1_22_what_replaces_the_credit_note_settles_the_final_invoice(self):
+        advance, invoice, credit = self.settled_then_rejected()
+        replacement = self.replaced(credit)
+        self.assertEqual(invoice.bonopay_advance_credit_ids, replacement)
+        self.post_all(replacement)
+        self.assert_certified(replacement, "FA")
+        self.assertEqual(invoice.amount_residual, 530700.0 - 159210.0)
+        self.assertEqual((replacement.amount_residual, advance.amount_residual), (0.0, 0.0))
+
+    def test_sfe_1_22_both_replaced_are_issued_together(self):
+        _advance, invoice, credit = self.settled_then_rejected()
+        replacements = self.replaced(invoice) | self.replaced(credit)
+        self.assertEqual(self.post_all(replacements[0]), replacements)
+        self.assert_certified(replacements, "FV", "FA")
+        self.assertEqual(replacements.mapped("amount_residual"), [530700.0 - 159210.0, 0.0])
+
     def test_sfe_1_22_posting_the_credit_note_issues_the_invoice_too(self):
         order = self.order()
         self.pay(self.advance(order))

@@ -118,6 +118,20 @@ class TestPathsOfTheWebsite(WebsiteCase):
         self.assertTrue(order.invoice_ids.is_move_sent)
         self.assertEqual(len(self.mail_about(order.invoice_ids)), 1)
 
+    def test_what_is_printed_again_after_days_is_not_sent(self):
+        order = self.cart()
+        transaction, trapped = self.pay_online(order, "/shop/payment/transaction/{}", order.amount_total)
+        trapped.send()
+        seal = order.invoice_ids.bonopay_seal_id
+        seal._as_writer().write({"certified_at": fields.Datetime.now() - timedelta(days=5)})
+        transaction.last_state_change = fields.Datetime.now() - timedelta(days=5)
+        order.invoice_ids.is_move_sent = False
+        seal._count_print("sheet")
+        for kept in (seal.certified_at, False):  # one of before has no such moment
+            seal._as_writer().write({"certified_at": kept})
+            self.run_sending()
+            self.assertFalse(order.invoice_ids.is_move_sent)
+
     def test_a_sale_of_the_shop_that_the_law_refuses_is_paid_and_calls_somebody(self):
         order = self.cart()
         order.order_line.tax_ids = False
