@@ -241,6 +241,9 @@ class AccountMove(models.Model):
                 "bonopay_price_reason": reasons[line],
             }
             first, *others = ({**change, **self._bonopay_part(part)} for part in parts)
+            if others and (tax := self._bonopay_specific_tax(line)) and tax.basis == "amount":
+                untaxed = [Command.set(line.tax_ids._bonopay_split_taxes()[0].ids)]  # it is owed once
+                others = [{**other, "tax_ids": untaxed} for other in others]
             if not others:
                 del first["quantity"]
             copied = line.with_context(include_business_fields=True)
