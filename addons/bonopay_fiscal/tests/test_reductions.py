@@ -193,6 +193,11 @@ class TestReductions(FiscalCase):
             with self.subTest(words):
                 self.assertIn(words, self.refusal(*lines))
 
+    def test_sfe_1_22_a_reduction_before_tax_is_not_taken_for_one_with_tax(self):
+        included = self.line(quantity=1, tax_ids=[Command.set(self.included.ids)])
+        self.assertIn("prices with tax: choose their tax", self.refusal(included, self.off(1160)))
+        self.assertIn("before tax: choose their tax", self.refusal(self.line(), self.off(1160, tax=self.included)))
+
     def test_one_refused_reduction_leaves_the_draft_as_it_is(self):
         move = self.draft(self.line(quantity=1), self.off(5), self.off(5, tax=self.exempt))
         move._bonopay_distribute_reductions()
