@@ -132,6 +132,11 @@ class AccountMove(models.Model):
     def _bonopay_refused_in(self, letter, line, articles):
         if why := self._bonopay_reduction_refusal(line):
             return why
+        if self._bonopay_is_reduction(line) and line.tax_ids._bonopay_split_taxes()[1]:
+            return self.env._(
+                "a reduction has no specific tax of its own, which the articles would not give back. Enter it as a "
+                "discount in percent on the lines of the articles, or give it by a credit note (RRR)."
+            )
         if letter is None:
             return self.env._("a reduction needs the tax of the articles that it is meant for: choose it.")
         if letter in dgi.LEVY_GROUPS:

@@ -198,6 +198,12 @@ class TestReductions(FiscalCase):
         self.assertIn("prices with tax: choose their tax", self.refusal(included, self.off(1160)))
         self.assertIn("before tax: choose their tax", self.refusal(self.line(), self.off(1160, tax=self.included)))
 
+    def test_sfe_1_13_a_reduction_with_a_specific_tax_of_its_own_is_refused(self):
+        percent = self.tax_b | self.specific_tax("percent", 10)
+        beer = self.line(quantity=1, tax_ids=[Command.set(percent.ids)])
+        words = self.refusal(beer, self.line(quantity=1), self.off(4500, tax=percent))
+        self.assertIn("discount in percent on the lines", words)
+
     def test_one_refused_reduction_leaves_the_draft_as_it_is(self):
         move = self.draft(self.line(quantity=1), self.off(5), self.off(5, tax=self.exempt))
         move._bonopay_distribute_reductions()
