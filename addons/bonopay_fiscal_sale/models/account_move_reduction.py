@@ -35,6 +35,20 @@ class AccountMove(models.Model):
             )
         return super()._bonopay_reduction_refusal(line)
 
+    def _post(self, soft=True):
+        # EXTENDS 'account'
+        posted = super()._post(soft)
+        posted._bonopay_keep_reductions_of_orders()
+        return posted
+
+    def _bonopay_keep_reductions_of_orders(self):
+        """A reduction stays invoiced until all of its sale is credited: each credit note repeats its whole note, and
+        the order would give it once more."""
+        for move in self.filtered(lambda move: move.move_type == "out_refund" and move.bonopay_required):
+            notes = move.invoice_line_ids.filtered(lambda line: line.display_type == "line_note")
+            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_credited():
+                notes.sale_line_ids = False
+
     def _bonopay_compare_with_orders(self):
         """Tell where the law's rounding leaves no way to the total that an order shows, or an invoice of whole orders
         comes to something else for any other reason."""

@@ -182,3 +182,29 @@ class TestOrderReductions(ReductionCase):
         note = invoice.with_context(include_business_fields=True)._reverse_moves(values)
         self.assertEqual(self.seal(note).state, "certified")
         self.assertEqual(order.order_line.mapped("qty_invoiced"), [0, 0])
+
+    def test_sfe_1_27_credit_notes_in_parts_give_a_reduction_back_once_and_with_the_last(self):
+        order = self.make_order((self.rice, 3, 45000.0))
+        self.discount(order, "so_discount", 0.1)
+        invoice = order._create_invoices()
+        self.seal(invoice)
+        left = [3, 1]
+        for quantity in (1, 1, 1):
+            note = self.credited(invoice)
+            note.invoice_line_ids.filtered(lambda line: line.display_type == "product").quantity = quantity
+            self.assertEqual(self.seal(note).state, "certified")
+            left = [left[0] - quantity, 1 if left[0] > quantity else 0]
+            self.assertEqual(order.order_line.mapped("qty_invoiced"), left)
+        self.assertEqual(order._create_invoices().amount_total, order.amount_total)
+
+    def credited(self, invoice):
+        """A fresh credit note as the wizard makes it."""
+        wizard = self.env["account.move.reversal"].create(
+            {
+                "move_ids": [Command.set(invoice.ids)],
+                "journal_id": invoice.journal_id.id,
+                "bonopay_credit_nature": "RAM",
+                "reason": "Retour",
+            }
+        )
+        return self.env["account.move"].browse(wizard.reverse_moves()["res_id"])
