@@ -97,6 +97,14 @@ class TestAdvances(CommerceCase):
             self.invoiced(order)
         self.assertEqual(order.invoice_ids, advance, "nothing was made")
 
+    def test_sfe_1_25_an_advance_that_waiting_never_normalises_says_what_to_do(self):
+        order = self.order()
+        advance = self.advance(order)
+        for state, words in (("rejected", "press “Replace”"), ("dead", "press “Seal now”")):
+            advance.bonopay_seal_id._as_writer().write({"state": state})
+            with self.subTest(state), self.assertRaisesRegex(UserError, words):
+                self.invoiced(order)
+
     def test_a_draft_of_an_advance_is_confirmed_or_deleted_first(self):
         order = self.order()
         advance = self.advance(order, post=False)
