@@ -135,6 +135,17 @@ class TestAdvances(CommerceCase):
         advance.bonopay_invoice_type = "FV"
         self.refused(advance, "Every line is an advance on an order: choose invoice type FT")
 
+    def test_sfe_1_7_an_article_on_an_advance_is_invoiced_apart(self):
+        advance = self.advance(self.order(), post=False)
+        advance.write({"invoice_line_ids": [self.line(self.delivery, quantity=1)]})
+        for kind in ("FT", "FV"):
+            advance.bonopay_invoice_type = kind
+            self.refused(advance, "is no advance on an order.* invoice it apart")
+        advance.bonopay_invoice_type = "FT"
+        advance.invoice_line_ids.filtered(lambda line: line.product_id == self.delivery).unlink()
+        self.post(advance)
+        self.assert_certified(advance, "FT")
+
     def test_sfe_1_12_advance_and_credit_note_agree_in_every_tax_group(self):
         exempt = self.tax("tva_exempt_0")
         order = self.order(self.order_line(quantity=3), self.order_line(self.delivery, 7, tax_ids=exempt.ids))
