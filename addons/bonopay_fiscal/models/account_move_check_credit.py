@@ -60,11 +60,45 @@ class AccountMove(models.Model):
             yield Fault(
                 "credit.not_certified",
                 original,
-                self.env._(
+                original._bonopay_never_normalised()
+                or self.env._(
                     "Original invoice %s is not normalised yet: wait for its DEF/DGI code, then post the credit note.",
                     original.name,
                 ),
             )
+
+    def _bonopay_never_normalised(self):
+        """Why waiting does not make a sale one that a credit note can name, and the way out.
+
+        :rtype: str | None
+        """
+        name, seal = self._bonopay_label(), self._bonopay_live_seals()
+        if self.state == "draft":
+            return self.env._("%s is a draft: confirm it first.", name)
+        match seal.state:
+            case "rejected":
+                return self.env._(
+                    "The DGI rejected %s, so no credit note can name it: press “Replace” on it, and go on with the "
+                    "document that replaces it.",
+                    name,
+                )
+            case "invalid":
+                return self.env._(
+                    "%s was refused, and nothing was sealed: press “Correct” on it, mend what is listed, and confirm "
+                    "it again.",
+                    name,
+                )
+            case "dead":
+                return self.env._(
+                    "The sealing of %s is blocked: remove the cause that it shows, and press “Seal now” on it.", name
+                )
+            case False:
+                return self.env._(
+                    "%s was issued before your sales were sealed, so no credit note can name it: credit it as a rebate "
+                    "(RRR).",
+                    name,
+                )
+        return None
 
     def _bonopay_is_of_same_sale(self, original):
         return (

@@ -98,7 +98,7 @@ class AccountMove(models.Model):
         :rtype: tuple[dict, dict[account.move.line, str]]
         """
         prices, refused = {}, {}
-        for letter, lines in self._bonopay_lines().grouped(self._bonopay_reduction_group).items():
+        for (letter, _included), lines in self._bonopay_lines().grouped(self._bonopay_reduction_group).items():
             below = lines.filtered(self._bonopay_is_reduction)
             articles = (lines - below).filtered(self._bonopay_bears)
             concerned = lines.filtered(self._bonopay_is_below_price)
@@ -113,9 +113,14 @@ class AccountMove(models.Model):
         return prices, refused
 
     def _bonopay_reduction_group(self, line):
-        """The DGI group within which a reduction of this line stays; none when it has not exactly one."""
-        letters = {tax.bonopay_group for tax in line.tax_ids.flatten_taxes_hierarchy()} - {False}
-        return letters.pop() if len(letters) == 1 else None
+        """The DGI group within which a reduction of this line stays, none when it has not exactly one, and whether its
+        prices include tax: an amount before tax is another one than with it.
+
+        :rtype: tuple[str | None, bool]
+        """
+        taxes = line.tax_ids.flatten_taxes_hierarchy().filtered("bonopay_group")
+        letters = set(taxes.mapped("bonopay_group"))
+        return (letters.pop() if len(letters) == 1 else None, any(taxes.mapped("price_include")))
 
     def _bonopay_bears(self, line):
         """Whether the price of a line can be lowered: not where a specific tax would fall with it, and what is faulty
@@ -127,12 +132,19 @@ class AccountMove(models.Model):
     def _bonopay_refused_in(self, letter, line, articles):
         if why := self._bonopay_reduction_refusal(line):
             return why
+        if self._bonopay_is_reduction(line) and line.tax_ids._bonopay_split_taxes()[1]:
+            return self.env._(
+                "a reduction has no specific tax of its own, which the articles would not give back. Enter it as a "
+                "discount in percent on the lines of the articles, or give it by a credit note (RRR)."
+            )
         if letter is None:
             return self.env._("a reduction needs the tax of the articles that it is meant for: choose it.")
         if letter in dgi.LEVY_GROUPS:
             return self.env._(
                 "a levy (tax group %s) is owed in full: it can neither be reduced nor given away.", letter
             )
+        if not articles and (why := self._bonopay_refused_price_mode(line)):
+            return why
         if not articles:
             return self.env._(
                 "no article of tax group %s on this document can bear it: a reduction stays in its group, and where a "
@@ -143,6 +155,15 @@ class AccountMove(models.Model):
         if line not in articles and not self._bonopay_is_reduction(line):
             return self.env._("it cannot be given away with a sale: sell it for a price above zero.")
         return None
+
+    def _bonopay_refused_price_mode(self, line):
+        letter, included = self._bonopay_reduction_group(line)
+        lines = self._bonopay_lines().filtered(lambda one: not self._bonopay_is_reduction(one))
+        if not lines.filtered(lambda one: self._bonopay_reduction_group(one) == (letter, not included)):
+            return None
+        if included:
+            return self.env._("it is an amount with tax, and the articles have prices before tax: choose their tax.")
+        return self.env._("it is an amount before tax, and the articles have prices with tax: choose their tax.")
 
     def _bonopay_group_prices(self, articles, below):
         """The parts of each article whose price changes, or why there are none.
@@ -241,6 +262,9 @@ class AccountMove(models.Model):
                 "bonopay_price_reason": reasons[line],
             }
             first, *others = ({**change, **self._bonopay_part(part)} for part in parts)
+            if others and (tax := self._bonopay_specific_tax(line)) and tax.basis == "amount":
+                untaxed = [Command.set(line.tax_ids._bonopay_split_taxes()[0].ids)]  # it is owed once
+                others = [{**other, "tax_ids": untaxed} for other in others]
             if not others:
                 del first["quantity"]
             copied = line.with_context(include_business_fields=True)

@@ -44,6 +44,29 @@ class TestCreditNotes(FiscalCase):
         with self.assertRaisesRegex(UserError, "not normalised yet"):
             self.post(refund)
 
+    def test_sfe_1_26_where_waiting_never_ends_the_way_out_is_told(self):
+        original = self.post()
+        refund = self._reverse(original, "RAM")
+        seal = original.bonopay_seal_id._as_writer()
+        for state, words in (
+            ("rejected", "press “Replace”"),
+            ("invalid", "press “Correct”"),
+            ("dead", "press “Seal now”"),
+            ("unknown", "wait for its DEF/DGI code"),
+        ):
+            seal.write({"state": state})
+            with self.subTest(state), self.assertRaisesRegex(UserError, words), self.env.cr.savepoint():
+                self.post(refund)
+
+    def test_sfe_1_26_a_sale_from_before_the_first_seal_is_credited_as_a_rebate(self):
+        self.outlet.active = False
+        original = self.draft()
+        original.action_post()
+        self.outlet.active = True
+        refund = self._free("RAM", reversed_entry_id=original.id)
+        with self.assertRaisesRegex(UserError, r"before your sales were sealed.* as a rebate \(RRR\)"):
+            self.post(refund)
+
     def _free(self, nature, **values):
         """A credit note that was made by hand."""
         return self.draft(

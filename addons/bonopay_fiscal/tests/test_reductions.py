@@ -135,6 +135,17 @@ class TestReductions(FiscalCase):
         self.assertEqual(round(move.amount_total, 2), 76.2)
         self.assertEqual([item[1:3] for item in self.items(move)], [("4", "10.89"), ("3", "10.88")])
 
+    def test_sfe_1_13_a_specific_tax_of_a_line_is_owed_once_when_the_line_is_split(self):
+        taxes = [Command.set((self.tax_b | self.specific_tax("amount", 500)).ids)]
+        move = self.distributed(self.line(quantity=3, tax_ids=taxes), self.off(10000))
+        self.assertEqual([item[1] for item in self.items(move)], ["2", "1"])
+        self.assertEqual(move.amount_total, 145580)
+        sealed = json.loads(move.bonopay_seal_id.payload)
+        self.assertEqual(sealed["totals"]["specific_tax"], "500.00")
+        note = move._reverse_moves([{"bonopay_credit_nature": "RAN", "bonopay_credit_reason": "Erreur"}])
+        self.items(note)
+        self.assertEqual(json.loads(note.bonopay_seal_id.payload)["totals"], sealed["totals"])
+
     def test_the_reduction_is_left_as_a_note(self):
         move = self.distributed(self.line(quantity=2), self.off(9000))
         note = move.invoice_line_ids.filtered(lambda line: line.display_type == "line_note")
@@ -181,6 +192,17 @@ class TestReductions(FiscalCase):
         ):
             with self.subTest(words):
                 self.assertIn(words, self.refusal(*lines))
+
+    def test_sfe_1_22_a_reduction_before_tax_is_not_taken_for_one_with_tax(self):
+        included = self.line(quantity=1, tax_ids=[Command.set(self.included.ids)])
+        self.assertIn("prices with tax: choose their tax", self.refusal(included, self.off(1160)))
+        self.assertIn("before tax: choose their tax", self.refusal(self.line(), self.off(1160, tax=self.included)))
+
+    def test_sfe_1_13_a_reduction_with_a_specific_tax_of_its_own_is_refused(self):
+        percent = self.tax_b | self.specific_tax("percent", 10)
+        beer = self.line(quantity=1, tax_ids=[Command.set(percent.ids)])
+        words = self.refusal(beer, self.line(quantity=1), self.off(4500, tax=percent))
+        self.assertIn("discount in percent on the lines", words)
 
     def test_one_refused_reduction_leaves_the_draft_as_it_is(self):
         move = self.draft(self.line(quantity=1), self.off(5), self.off(5, tax=self.exempt))

@@ -1,4 +1,5 @@
 import base64
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.exceptions import UserError
@@ -88,6 +89,26 @@ class TestWaysAroundTheSeal(FiscalCase):
         self.assertEqual((good.state, good.bonopay_state), ("posted", "to_seal"))
         self.assertEqual(good.bonopay_seal_id.user_id, good.invoice_user_id)
         self.assertEqual((faulty.state, faulty.bonopay_state), ("draft", False))
+
+    def test_faulty_drafts_keep_no_good_one_waiting_for_the_automatic_posting(self):
+        """Core posts in batches, and finds what it could not post again in each."""
+        good = self.draft(auto_post="at_date", invoice_date=fields.Date.subtract(fields.Date.today(), days=1))
+        faulty = self.env["account.move"].concat(
+            *(self.draft(self.line(price_unit=0), auto_post="at_date") for _ in range(3))
+        )
+        done = []
+        moves = self.env["account.move"]
+        with (
+            trap_seals(self.env),
+            patch.object(
+                type(self.env["ir.cron"]), "_commit_progress", lambda _self, count=0, **_values: done.append(count)
+            ),
+        ):
+            moves._autopost_draft_entries(batch_size=2)
+            moves._autopost_draft_entries(batch_size=2)
+        self.assertEqual((good.state, set(faulty.mapped("state"))), ("posted", {"draft"}))
+        self.assertEqual(sum(done), 1, "only what was posted counts as done")
+        self.assertEqual([len(move.activity_ids) for move in faulty], [1, 1, 1], "somebody is called once")
 
     def test_who_only_reads_sends_nothing(self):
         move = self.post(send=False)

@@ -46,12 +46,31 @@ class AccountMove(models.Model):
         # EXTENDS 'bonopay_fiscal': stated as a sale, it would be sold a second time by the final invoice
         yield from super()._bonopay_check_document()
         wanted = ADVANCE_TYPES.get(self.bonopay_invoice_type)
-        if wanted and self._is_downpayment():
+        if others := self._bonopay_articles_on_advance():
+            yield Fault(
+                "type.advance_with_articles",
+                others[0],
+                self.env._(
+                    "“%s” is no advance on an order, and the final invoice would give it back with the advance: remove "
+                    "it here, and invoice it apart.",
+                    others[0].product_id.display_name or others[0].name,
+                ),
+            )
+        elif wanted and self._is_downpayment():
             yield Fault(
                 "type.advance",
                 self,
                 self.env._("Every line is an advance on an order: choose invoice type %s.", wanted),
             )
+
+    def _bonopay_articles_on_advance(self):
+        """The articles on an invoice of advances: it is settled as one."""
+        lines = self._bonopay_lines()
+        advances = lines.filtered(lambda line: any(line.sale_line_ids.sudo().mapped("is_downpayment")))
+        is_advance = self.bonopay_invoice_type in ADVANCE_TYPES.values() or self._is_downpayment()
+        if self.move_type != "out_invoice" or not advances or not is_advance:
+            return lines.browse()
+        return lines - advances
 
     # ------------------------------------------------------------------------------------------------------------
     # Issued together

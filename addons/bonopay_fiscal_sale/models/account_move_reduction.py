@@ -35,14 +35,44 @@ class AccountMove(models.Model):
             )
         return super()._bonopay_reduction_refusal(line)
 
+    def _post(self, soft=True):
+        # EXTENDS 'account'
+        posted = super()._post(soft)
+        posted._bonopay_keep_reductions_of_orders()
+        return posted
+
+    def _bonopay_keep_reductions_of_orders(self):
+        """A reduction stays invoiced until all of its sale is credited: each credit note repeats its whole note, and
+        the order would give it once more."""
+        for move in self.filtered(lambda move: move.move_type == "out_refund" and move.bonopay_required):
+            notes = move.invoice_line_ids.filtered(lambda line: line.display_type == "line_note")
+            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_credited():
+                notes.sale_line_ids = False
+
     def _bonopay_compare_with_orders(self):
-        """Tell where the law's rounding leaves no way to the total that an order shows."""
+        """Tell where the law's rounding leaves no way to the total that an order shows, or an invoice of whole orders
+        comes to something else for any other reason."""
         for move in self.filtered(lambda move: move._bonopay_may_distribute()):
-            agreed = sum(move.line_ids.sale_line_ids.order_id.mapped("amount_total"))
-            if 0 < round(abs(agreed - move.amount_total), 2) <= _ROUNDING:
-                words = move.env._(
-                    "The law's rounding gives a total of %(now)s; the order said %(agreed)s.",
-                    now=move.currency_id.format(move.amount_total),
-                    agreed=move.currency_id.format(agreed),
+            orders = move.line_ids.sale_line_ids.order_id
+            agreed = sum(orders.mapped("amount_total"))
+            difference = round(abs(agreed - move.amount_total), 2)
+            values = {
+                "now": move.currency_id.format(move.amount_total),
+                "agreed": move.currency_id.format(agreed),
+            }
+            if 0 < difference <= _ROUNDING:
+                body = move.env._("The law's rounding gives a total of %(now)s; the order said %(agreed)s.", **values)
+                move.message_post(body=body)
+            elif difference and move._bonopay_has_whole(orders):
+                body = move.env._(
+                    "This invoice comes to %(now)s; the order said %(agreed)s. Compare their lines before you confirm.",
+                    **values,
                 )
-                move.message_post(body=words)
+                move.message_post(body=body)
+
+    def _bonopay_has_whole(self, orders):
+        """Whether this invoice has all of these orders, in their currency."""
+        lines = orders.order_line.filtered(lambda line: not line.display_type and not line.is_downpayment)
+        return orders.currency_id == self.currency_id and all(
+            line.invoice_lines.move_id == self and line.qty_invoiced == line.product_uom_qty for line in lines
+        )

@@ -41,7 +41,7 @@ class AccountMove(models.Model):
                 self.name,
             )
         elif seal.state != "certified" or not seal.dgi_code:
-            yield self.env._(
+            yield self._bonopay_never_normalised() or self.env._(
                 "Advance %s is not normalised yet, and the final invoice goes with a credit note that names its "
                 "DEF/DGI code. Wait for it, then create the final invoice.",
                 self.name,

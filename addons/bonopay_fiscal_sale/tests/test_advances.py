@@ -158,6 +158,14 @@ class TestAdvances(CommerceCase):
             self.invoiced(order)
         self.assertEqual(order.invoice_ids, advance, "nothing was made")
 
+    def test_sfe_1_25_an_advance_that_waiting_never_normalises_says_what_to_do(self):
+        order = self.order()
+        advance = self.advance(order)
+        for state, words in (("rejected", "press “Replace”"), ("dead", "press “Seal now”")):
+            advance.bonopay_seal_id._as_writer().write({"state": state})
+            with self.subTest(state), self.assertRaisesRegex(UserError, words):
+                self.invoiced(order)
+
     def test_a_draft_of_an_advance_is_confirmed_or_deleted_first(self):
         order = self.order()
         advance = self.advance(order, post=False)
@@ -187,6 +195,17 @@ class TestAdvances(CommerceCase):
         advance = self.advance(self.order(), post=False)
         advance.bonopay_invoice_type = "FV"
         self.refused(advance, "Every line is an advance on an order: choose invoice type FT")
+
+    def test_sfe_1_7_an_article_on_an_advance_is_invoiced_apart(self):
+        advance = self.advance(self.order(), post=False)
+        advance.write({"invoice_line_ids": [self.line(self.delivery, quantity=1)]})
+        for kind in ("FT", "FV"):
+            advance.bonopay_invoice_type = kind
+            self.refused(advance, "is no advance on an order.* invoice it apart")
+        advance.bonopay_invoice_type = "FT"
+        advance.invoice_line_ids.filtered(lambda line: line.product_id == self.delivery).unlink()
+        self.post(advance)
+        self.assert_certified(advance, "FT")
 
     def test_sfe_1_12_advance_and_credit_note_agree_in_every_tax_group(self):
         exempt = self.tax("tva_exempt_0")

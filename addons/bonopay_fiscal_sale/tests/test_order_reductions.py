@@ -143,6 +143,29 @@ class TestOrderReductions(ReductionCase):
         with self.assertRaisesRegex(UserError, "takes all that is paid"):
             invoice.action_post()
 
+    def test_sfe_1_13_a_global_discount_keeps_a_specific_tax_in_percent_and_is_refused(self):
+        taxes = self.tax_b | self.specific_tax("percent", 10)
+        order = self.make_order((self.rice, 1, 45000.0), (self.oil, 1, 10000.0))
+        order.order_line[1].tax_ids = taxes
+        self.discount(order, "so_discount", 0.1)
+        invoice = order._create_invoices()
+        self.assertAlmostEqual(invoice.amount_total, order.amount_total)
+        with self.assertRaisesRegex(UserError, "no specific tax of its own"):
+            invoice.action_post()
+
+    def test_an_invoice_of_a_whole_order_tells_when_its_total_is_another(self):
+        def told(invoice):
+            invoice._bonopay_compare_with_orders()
+            return any("Compare their lines" in body for body in invoice.message_ids.mapped("body"))
+
+        order = self.make_order((self.rice, 2, 45000.0))
+        invoice = order._create_invoices()
+        self.assertFalse(told(invoice))
+        invoice.invoice_line_ids.quantity = 1
+        self.assertFalse(told(invoice), "an order that is invoiced in parts")
+        invoice.invoice_line_ids.write({"quantity": 2, "price_unit": 46000.0})
+        self.assertTrue(told(invoice))
+
     def test_a_company_without_outlet_invoices_as_plain_odoo(self):
         self.outlet.active = False
         order = self.make_order((self.rice, 2, 45000.0))
@@ -159,3 +182,29 @@ class TestOrderReductions(ReductionCase):
         note = invoice.with_context(include_business_fields=True)._reverse_moves(values)
         self.assertEqual(self.seal(note).state, "certified")
         self.assertEqual(order.order_line.mapped("qty_invoiced"), [0, 0])
+
+    def test_sfe_1_27_credit_notes_in_parts_give_a_reduction_back_once_and_with_the_last(self):
+        order = self.make_order((self.rice, 3, 45000.0))
+        self.discount(order, "so_discount", 0.1)
+        invoice = order._create_invoices()
+        self.seal(invoice)
+        left = [3, 1]
+        for quantity in (1, 1, 1):
+            note = self.credited(invoice)
+            note.invoice_line_ids.filtered(lambda line: line.display_type == "product").quantity = quantity
+            self.assertEqual(self.seal(note).state, "certified")
+            left = [left[0] - quantity, 1 if left[0] > quantity else 0]
+            self.assertEqual(order.order_line.mapped("qty_invoiced"), left)
+        self.assertEqual(order._create_invoices().amount_total, order.amount_total)
+
+    def credited(self, invoice):
+        """A fresh credit note as the wizard makes it."""
+        wizard = self.env["account.move.reversal"].create(
+            {
+                "move_ids": [Command.set(invoice.ids)],
+                "journal_id": invoice.journal_id.id,
+                "bonopay_credit_nature": "RAM",
+                "reason": "Retour",
+            }
+        )
+        return self.env["account.move"].browse(wizard.reverse_moves()["res_id"])
