@@ -1,5 +1,6 @@
 import json
 import random
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo import Command, fields
@@ -105,6 +106,57 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(credited["foreign_currency"], sold["foreign_currency"])
         self.assertEqual(credited["items"], sold["items"])
         self.assertEqual(refund.amount_total_signed, -move.amount_total_signed)
+
+    def yesterdays(self, move):
+        """A draft of yesterday, when a dollar counted 2300; it counts 2310 today."""
+        yesterday = fields.Date.today() - timedelta(days=1)
+        self.dollar(2310)
+        self.env["res.currency.rate"]._bonopay_take(self.company.root_id, yesterday, yesterday, 2300, "BCC")
+        self.env.cr.execute(
+            "UPDATE account_move SET create_date = create_date - interval '1 day' WHERE id = %s", [move.id]
+        )
+        move.invalidate_recordset(["create_date"])
+        return yesterday
+
+    def test_sfe_1_30_an_undated_draft_of_another_day_is_booked_as_it_is_sealed(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04), invoice_date=False)
+        self.yesterdays(move)
+        totals = self.payload(move)["totals"]
+        self.assertEqual((move.invoice_date, totals["total"]), (fields.Date.today(), "26903.18"))
+        self.assertEqual(move.amount_total_signed, 26903.18)
+
+    def test_sfe_1_30_an_undated_draft_keeps_the_rate_that_a_person_chose(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04), invoice_date=False)
+        move.invoice_currency_rate = 1 / 2305
+        self.yesterdays(move)
+        sealed = self.payload(move)
+        self.assertEqual(sealed["foreign_currency"]["rate"], "2305")
+        self.assertEqual(sealed["totals"]["total"], f"{move.amount_total_signed:.2f}")
+
+    def test_sfe_1_30_a_change_of_date_or_rate_leaves_the_laws_francs(self):
+        self.dollar(2300)
+        lines = [self.line(quantity=3, price_unit=10.04), self.line(quantity=7, price_unit=0.37, discount=5)]
+        move = self.in_dollars(*lines)
+        yesterday, rate = self.yesterdays(move), 1 / 2307.77
+        changes = (
+            {"invoice_date": yesterday}, {"invoice_date": fields.Date.today()}, {"invoice_currency_rate": rate},
+            {"invoice_date": yesterday, "invoice_currency_rate": rate},
+            {"invoice_date": fields.Date.today(), "invoice_line_ids": [Command.create(self.line(price_unit=3.33)[2])]},
+        )  # fmt: skip
+        for values in changes:
+            move.write(values)
+            self.assertEqual(self.faults(move), [], values)
+            self.assertAlmostEqual(sum(move.line_ids.mapped("balance")), 0)
+        self.payload(move)
+
+    def paid_in_dollars(self, move, *amounts):
+        """The means of payment that are sealed of a move, all paid in cash, and their sum in francs."""
+        stated = [{"method": "ESPECES", "amount": amount, "currency_id": self.usd.id} for amount in amounts]
+        move.bonopay_payment_ids = [Command.create(one) for one in stated]
+        self.assertEqual(move.bonopay_payment_rest, 0)
+        return self.sealed_payments(move)
 
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
