@@ -25,6 +25,13 @@ class AccountMove(models.Model):
         rate, today = self._bonopay_usd_rate(), super()._bonopay_dollar()
         return today._replace(rate=rate, is_reference=False) if rate and today else today
 
+    def _bonopay_owed_dollars(self):
+        # EXTENDS
+        rate = self._bonopay_usd_rate()
+        if rate is None:
+            return super()._bonopay_owed_dollars()
+        return round2(exact(self.amount_total)), round2(self._bonopay_total_in_francs() / rate)
+
     @api.depends("reversed_entry_id", "bonopay_credit_nature")
     def _compute_invoice_currency_rate(self):
         # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale

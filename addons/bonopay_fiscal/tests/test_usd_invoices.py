@@ -2,11 +2,13 @@ import json
 import random
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ..core import payments
 from . import test_report_common as common
 from .common import FiscalCase
 
@@ -157,6 +159,60 @@ class TestUsdInvoices(FiscalCase):
         move.bonopay_payment_ids = [Command.create(one) for one in stated]
         self.assertEqual(move.bonopay_payment_rest, 0)
         return self.sealed_payments(move)
+
+    def sealed_payments(self, move):
+        sealed = self.payload(move)
+        paid = sealed["payments"]
+        francs = (Decimal(one["amount"]) * Decimal(one["rate"] or 1) for one in paid)
+        total = sum((one.quantize(Decimal("0.01"), "ROUND_HALF_UP") for one in francs), Decimal(0))
+        self.assertEqual(total, Decimal(sealed["totals"]["total"]))
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [float(one["amount"]) for one in paid])
+        return [(one["method"], one["amount"], one["currency"]) for one in paid]
+
+    def test_sfe_1_30_an_invoice_in_dollars_is_paid_with_the_dollars_that_it_prints(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        expected = [("ESPECES", "11.64", "USD"), ("ESPECES", "14.72", "CDF")]
+        self.assertEqual(self.paid_in_dollars(move, 11.65), expected)
+
+    def test_sfe_1_30_after_a_refusal_the_dollars_that_were_stated_are_stated_again(self):
+        self.dollar(2300)
+        self.twin.problem_next(422, "invalid_payload")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        first = self.paid_in_dollars(move, 1.65, 10)
+        move.action_bonopay_correct()
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [1.65, 10])
+        self.assertEqual(self.sealed_payments(move), first)
+
+    def test_sfe_1_30_random_invoices_paid_in_dollars_leave_nothing_on_credit(self):
+        self.dollar(2317.05)
+        dice = random.Random(19)
+        for _ in range(15):
+            lines = [
+                self.line(quantity=dice.randint(1, 9), price_unit=dice.randint(50, 9999) / 100)
+                for _line in range(dice.randint(1, 4))
+            ]
+            move = self.in_dollars(*lines)
+            first = round(move.amount_total * dice.choice((0, 0.3)), 2)
+            amounts = [first, round(move.amount_total - first, 2)]
+            paid = self.paid_in_dollars(move, *filter(None, amounts))
+            self.assertEqual({method for method, *_rest in paid}, {"ESPECES"}, amounts)
+            self.assertTrue(all(float(amount) > 0 for _method, amount, _currency in paid))
+
+    def test_sfe_1_30_a_proposed_payment_in_dollars_leaves_nothing_on_credit(self):
+        self.dollar(2300)
+        proposed = payments.Payment("CARTEBANCAIRE", Decimal("50.00"), "T1", "USD", Decimal(2300))
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        with patch.object(self.registry["account.move"], "_bonopay_proposed_payments", lambda move: iter([proposed])):
+            paid = self.sealed_payments(move)
+        self.assertEqual(paid, [("CARTEBANCAIRE", "11.64", "USD"), ("CARTEBANCAIRE", "14.72", "CDF")])
+
+    def test_sfe_1_19_more_dollars_than_the_total_are_refused(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        paid = {"method": "ESPECES", "amount": 11.66, "currency_id": self.usd.id}
+        move.bonopay_payment_ids = [Command.create(paid)]
+        self.assertEqual(self.faults(move), ["payment.total"])
 
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
