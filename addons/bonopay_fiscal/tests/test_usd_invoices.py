@@ -214,6 +214,16 @@ class TestUsdInvoices(FiscalCase):
         move.bonopay_payment_ids = [Command.create(paid)]
         self.assertEqual(self.faults(move), ["payment.total"])
 
+    def test_sfe_1_22_distributing_a_reduction_changes_nothing_that_is_charged(self):
+        self.dollar(2000)
+        move = self.in_dollars(
+            self.line(quantity=100, price_unit=0.3, discount=5), self.line(quantity=1, price_unit=-5)
+        )
+        before = move.amount_untaxed
+        move.action_bonopay_distribute_reductions()
+        self.assertEqual((before, move.amount_untaxed), (23.5, 23.5))
+        self.assertEqual(self.payload(move)["totals"]["base"], "47000.00")
+
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
         self.assertEqual(self.faults(self.in_dollars(self.line(price_unit=20))), ["currency.rate"])
