@@ -224,6 +224,12 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual((before, move.amount_untaxed), (23.5, 23.5))
         self.assertEqual(self.payload(move)["totals"]["base"], "47000.00")
 
+    def test_sfe_1_5_2_a_cheap_price_in_dollars_is_rounded_in_francs(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=100, price_unit=0.03, discount=15))
+        self.assertEqual(self.faults(move), [])
+        self.assertEqual(self.payload(move)["items"][0]["unit_price"], "58.65")
+
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
         self.assertEqual(self.faults(self.in_dollars(self.line(price_unit=20))), ["currency.rate"])
