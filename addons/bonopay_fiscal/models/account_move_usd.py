@@ -34,12 +34,18 @@ class AccountMove(models.Model):
 
     @api.depends("reversed_entry_id", "bonopay_credit_nature")
     def _compute_invoice_currency_rate(self):
-        # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale
-        super()._compute_invoice_currency_rate()
-        for move in self.filtered("bonopay_required"):
+        # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale, and what is sealed keeps its
+        locked = self._bonopay_locked_moves()
+        kept = self.filtered(lambda move: move._origin in locked)
+        for move in kept:
+            move.invoice_currency_rate = move._origin.invoice_currency_rate
+        super(AccountMove, self - kept)._compute_invoice_currency_rate()
+        for move in (self - kept).filtered("bonopay_required"):
             original = move.reversed_entry_id
             if move._bonopay_keeps_rate() and original.currency_id == move.currency_id:
-                move.invoice_currency_rate = original.invoice_currency_rate
+                sale = move._bonopay_credited_sale()
+                sold = sale and sale["foreign_currency"]
+                move.invoice_currency_rate = 1 / float(sold["rate"]) if sold else original.invoice_currency_rate
 
     def _bonopay_keeps_rate(self):
         return bool(self.reversed_entry_id) and self.bonopay_credit_nature != dgi.REBATE_NATURE

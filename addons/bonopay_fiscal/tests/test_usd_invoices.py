@@ -230,6 +230,21 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(self.faults(move), [])
         self.assertEqual(self.payload(move)["items"][0]["unit_price"], "58.65")
 
+    def test_sfe_1_27_the_rate_of_what_is_sealed_stays_and_is_that_of_its_credit_note(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=2, price_unit=20))
+        sold = self.payload(move)
+        self.dollar(2310)
+        careless = move.sudo().with_context(skip_invoice_sync=True, skip_readonly_check=True)
+        with self.assertRaisesRegex(UserError, "handed to the signer"):
+            careless.write({"taxable_supply_date": "2026-01-01"})
+        self.env.add_to_compute(move._fields["invoice_currency_rate"], move)
+        self.assertAlmostEqual(1 / move.invoice_currency_rate, 2300)
+        self.env.cr.execute("UPDATE account_move SET invoice_currency_rate = %s WHERE id = %s", [1 / 2310, move.id])
+        move.invalidate_recordset()
+        refund = move._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        self.assertEqual(self.payload(refund)["items"], sold["items"])
+
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
         self.assertEqual(self.faults(self.in_dollars(self.line(price_unit=20))), ["currency.rate"])
