@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 
@@ -58,6 +58,61 @@ def within(payments: Iterable[Payment], total: Decimal) -> Iterator[Payment]:
         if fitting.amount > 0:
             left -= fitting.in_francs
             yield fitting
+
+
+def dollars_within(payments: Iterable[Payment], owed: Decimal) -> Iterator[Payment]:
+    """The payments, those in dollars only as far as dollars are owed.
+
+    >>> [str(one.amount) for one in dollars_within([Payment("VIREMENT", Decimal(9), None, "USD", Decimal(2300))], 5)]
+    ['5']
+    """
+    for payment in payments:
+        fitting = payment
+        if payment.currency == DOLLARS:
+            fitting = replace(payment, amount=min(payment.amount, owed))
+            owed -= fitting.amount
+        if fitting.amount > 0:
+            yield fitting
+
+
+def paid_in_dollars(payments: Sequence[Payment], total: Decimal, owed: Collection[Decimal]) -> tuple[Payment, ...]:
+    """The payments of an invoice in dollars: where they begin with all its dollars, these are brought to its francs.
+
+    Its francs are no whole number of cents of a dollar: the last payment is cut where the dollars count more, and what
+    they count less is paid in francs, by the same means.
+
+    :param owed: what may be called all the dollars of the invoice
+
+    >>> paid = Payment("ESPECES", Decimal("11.65"), None, "USD", Decimal(2300))
+    >>> [str(one.amount) for one in paid_in_dollars([paid], Decimal("26786.72"), [Decimal("11.65")])]
+    ['11.64', '14.72']
+    """
+    if sum((payment.in_francs for payment in payments), Decimal(0)) == total:
+        return tuple(payments)
+    paid = Decimal(0)
+    for position, payment in enumerate(payments):
+        if payment.currency != DOLLARS or not payment.rate:
+            break
+        paid += payment.amount
+        if paid in owed:
+            before = payments[:position]
+            left = total - sum((one.in_francs for one in before), Decimal(0))
+            return (*before, *_paid_exactly(payment, left), *payments[position + 1 :])
+    return tuple(payments)
+
+
+def _paid_exactly(payment: Payment, francs: Decimal) -> Iterator[Payment]:
+    """A payment in dollars for so many francs, those that make no cent of a dollar in francs."""
+    dollars = min(payment.amount, most_of(francs, payment.rate))
+    if francs <= 0:
+        yield payment
+        return
+    if dollars:
+        payment = replace(payment, amount=dollars)
+        francs -= payment.in_francs
+        yield payment
+    if francs:
+        yield Payment(payment.method, francs, payment.reference)
 
 
 def settled(payments: Iterable[Payment], total: Decimal) -> tuple[Payment, ...]:

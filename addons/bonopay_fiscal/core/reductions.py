@@ -36,7 +36,7 @@ class Article:
     """An article line of one tax group.
 
     :ivar quantity: above zero, three decimals at most
-    :ivar price: its unit price as agreed so far, to the centime; zero for a gift
+    :ivar price: its unit price as agreed so far, to the centime, of dollars unrounded; zero for a gift
     :ivar worth: its unit price without any reduction: the share that a gift gets of the price of the others
     :ivar kin: what tells articles of the same product; a gift lowers the price of its own product before others'
     :ivar may_be_free: it need not stay on the document (a delivery)

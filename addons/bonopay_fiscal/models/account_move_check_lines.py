@@ -77,7 +77,7 @@ class AccountMove(models.Model):
             )
 
     def _bonopay_price_faults(self, line):
-        quantity, price = exact(line.quantity), exact(line.price_unit)
+        quantity, price = exact(line.quantity), self._bonopay_in_francs(line.price_unit)
         net = self._bonopay_line_price(line).net
         if round_quantity(quantity) <= 0:
             yield (

@@ -32,11 +32,13 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         # EXTENDS 'account'
         checked = self._bonopay_to_post(soft)
+        checked._bonopay_date_dollars()
         checked._bonopay_demand_no_fault()
         posted = super(AccountMove, self._bonopay_issuing())._post(soft).with_env(self.env)
         fiscal = posted.filtered("bonopay_required")
         # an invoice without date gets today's: it may be posted although its accounting date seemed to lie ahead
-        (fiscal - checked)._bonopay_demand_no_fault()
+        # and what is in dollars is reckoned anew with its date
+        fiscal.filtered(lambda move: move not in checked or move._bonopay_usd_rate())._bonopay_demand_no_fault()
         fiscal._bonopay_keep_client_types()
         fiscal._bonopay_keep_payments()
         fiscal._detach_attachments()  # what was stored as the PDF of a draft is not the invoice

@@ -13,6 +13,7 @@ LOCKED_FIELDS = frozenset(
     {
         "name", "state", "move_type", "journal_id", "company_id", "currency_id", "partner_id", "commercial_partner_id",
         "partner_shipping_id", "date", "invoice_date",
+        "taxable_supply_date",
         "fiscal_position_id", "invoice_cash_rounding_id", "invoice_currency_rate", "line_ids", "invoice_line_ids",
         "reversed_entry_id", "sequence_number", "sequence_prefix", "posted_before", "tax_totals",
         "quick_edit_total_amount", "is_storno", "direction_sign",

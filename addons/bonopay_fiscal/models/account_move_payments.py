@@ -35,11 +35,11 @@ class AccountMove(models.Model):
     )
     bonopay_payment_words = fields.Char("Stated as", compute="_compute_bonopay_payment_words", compute_sudo=True)
 
-    @api.depends("amount_total_signed", "bonopay_payment_ids.francs")
+    @api.depends("amount_total", "amount_total_signed", "bonopay_payment_ids.francs")
     def _compute_bonopay_payment_rest(self):
         for move in self:
-            paid = sum(move.bonopay_payment_ids.mapped("francs"))
-            move.bonopay_payment_rest = move.company_currency_id.round(abs(move.amount_total_signed) - paid)
+            paid = sum((one.in_francs for one in move._bonopay_stated_payments()), Decimal(0))
+            move.bonopay_payment_rest = float(move._bonopay_total_in_francs() - paid)
 
     @api.depends_context("lang")
     @api.depends("state", "amount_total_signed", "bonopay_payment_ids.francs", "invoice_date_due", "invoice_date")
@@ -67,8 +67,24 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         total = self._bonopay_total_in_francs()
+        given = self._bonopay_stated_payments()
+        if not given:
+            proposed, owed = tuple(self._bonopay_proposed_payments()), self._bonopay_owed_dollars()
+            if owed:
+                proposed = tuple(payments.dollars_within(proposed, owed[0]))
+            given = payments.within(payments.paid_in_dollars(proposed, total, owed), total)
+        return payments.settled(given, total)
+
+    def _bonopay_stated_payments(self):
         stated = [payment._value() for payment in self.sudo().bonopay_payment_ids]
-        return payments.settled(stated or payments.within(self._bonopay_proposed_payments(), total), total)
+        return payments.paid_in_dollars(stated, self._bonopay_total_in_francs(), self._bonopay_owed_dollars())
+
+    def _bonopay_owed_dollars(self):
+        """The total of a document in dollars, as Odoo has it and as it is printed; nothing for one in francs. Hook.
+
+        :rtype: tuple[Decimal, ...]
+        """
+        return ()
 
     def _bonopay_total_in_francs(self):
         return abs(round2(exact(self.amount_total_signed)))
@@ -233,7 +249,7 @@ class AccountMove(models.Model):
 
     def _bonopay_sum_faults(self):
         """The payments add up to the total (SFE §1.19): less is on credit, more is not possible."""
-        paid = sum((payment._value().in_francs for payment in self.sudo().bonopay_payment_ids), Decimal(0))
+        paid = sum((payment.in_francs for payment in self._bonopay_stated_payments()), Decimal(0))
         total = self._bonopay_total_in_francs()
         if paid > total:
             yield Fault(
@@ -254,28 +270,50 @@ class AccountMove(models.Model):
 
     def _bonopay_keep_payments(self):
         """What the seal says of payments stands on the invoice too, also what nobody stated."""
+        given = {move: move._bonopay_payments() for move in self}
+        stated = {move: len(move.bonopay_payment_ids) for move in self}
+        for move in self:
+            for payment, one in zip(move.bonopay_payment_ids, given[move], strict=False):
+                if payment._value() != one:
+                    payment.sudo().write(move._bonopay_payment_values(one))
         rows = [
             {
+                **move._bonopay_payment_values(one),
                 "move_id": move.id,
                 "sequence": 100 + position,
-                "method": one.method,
-                "amount": float(one.amount),
-                "currency_id": move._bonopay_currency_of(one).id,
-                "rate": float(one.rate or 0),
-                "reference": one.reference,
                 "is_proposed": True,
             }
             for move in self
-            for position, one in enumerate(move._bonopay_payments()[len(move.sudo().bonopay_payment_ids) :])
+            for position, one in enumerate(given[move][stated[move] :])
         ]
         self.env["bonopay.payment"].sudo().create(rows)
+
+    def _bonopay_payment_values(self, one):
+        return {
+            "method": one.method,
+            "amount": float(one.amount),
+            "currency_id": self._bonopay_currency_of(one).id,
+            "rate": float(one.rate or 0),
+            "reference": one.reference,
+        }
 
     def button_draft(self):
         # EXTENDS: of an invoice that is corrected, only what somebody stated still stands
         res = super().button_draft()
         if not self._bonopay_is_annulling():
-            self.sudo().bonopay_payment_ids.filtered("is_proposed").unlink()
+            for move in self.sudo():
+                proposed = move.bonopay_payment_ids.filtered("is_proposed")
+                move._bonopay_restate_dollars(proposed, move.bonopay_payment_ids - proposed)
+                proposed.unlink()
         return res
+
+    def _bonopay_restate_dollars(self, proposed, stated):
+        """Where francs had to complete the dollars that were stated, these were all: the last gets its cents back."""
+        dollars = stated.filtered(lambda payment: payment._is_in_dollars())
+        owed = self._bonopay_owed_dollars()
+        paid = sum((payment._value().amount for payment in dollars), Decimal(0))
+        if owed and dollars and paid < min(owed) and proposed.filtered(lambda one: one.method != payments.CREDIT):
+            dollars[-1].amount += float(owed[0] - paid)
 
     def _bonopay_replacement_values(self):
         # EXTENDS: what somebody stated is stated again

@@ -216,11 +216,12 @@ class AccountMove(models.Model):
         return -round2(exact(excluded + sum(amounts["tax_amount_currency"] for amounts in taxes.values())))
 
     def _bonopay_article(self, line):
-        price = exact(line.price_unit)
+        price, discount = exact(line.price_unit), exact(line.discount or 0.0)
+        in_dollars = self._bonopay_usd_rate() is not None  # of these, the law rounds the francs alone
         return reductions.Article(
             quantity=exact(line.quantity),
-            price=net_unit_price(price, exact(line.discount or 0.0)),
-            worth=round2(price),
+            price=price * (1 - discount / 100) if in_dollars else net_unit_price(price, discount),
+            worth=price if in_dollars else round2(price),
             kin=line.product_id.id or None,
             may_be_free=self._bonopay_may_be_free(line),
         )

@@ -1,3 +1,4 @@
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from decimal import Decimal
 
@@ -24,14 +25,27 @@ class AccountMove(models.Model):
         rate, today = self._bonopay_usd_rate(), super()._bonopay_dollar()
         return today._replace(rate=rate, is_reference=False) if rate and today else today
 
+    def _bonopay_owed_dollars(self):
+        # EXTENDS
+        rate = self._bonopay_usd_rate()
+        if rate is None:
+            return super()._bonopay_owed_dollars()
+        return round2(exact(self.amount_total)), round2(self._bonopay_total_in_francs() / rate)
+
     @api.depends("reversed_entry_id", "bonopay_credit_nature")
     def _compute_invoice_currency_rate(self):
-        # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale
-        super()._compute_invoice_currency_rate()
-        for move in self.filtered("bonopay_required"):
+        # EXTENDS 'account': what was sold in dollars is credited at the rate of the sale, and what is sealed keeps its
+        locked = self._bonopay_locked_moves()
+        kept = self.filtered(lambda move: move._origin in locked)
+        for move in kept:
+            move.invoice_currency_rate = move._origin.invoice_currency_rate
+        super(AccountMove, self - kept)._compute_invoice_currency_rate()
+        for move in (self - kept).filtered("bonopay_required"):
             original = move.reversed_entry_id
             if move._bonopay_keeps_rate() and original.currency_id == move.currency_id:
-                move.invoice_currency_rate = original.invoice_currency_rate
+                sale = move._bonopay_credited_sale()
+                sold = sale and sale["foreign_currency"]
+                move.invoice_currency_rate = 1 / float(sold["rate"]) if sold else original.invoice_currency_rate
 
     def _bonopay_keeps_rate(self):
         return bool(self.reversed_entry_id) and self.bonopay_credit_nature != dgi.REBATE_NATURE
@@ -39,6 +53,40 @@ class AccountMove(models.Model):
     def _bonopay_in_francs(self, price):
         # EXTENDS
         return super()._bonopay_in_francs(price) * (self._bonopay_usd_rate() or 1)
+
+    def _bonopay_date_dollars(self):
+        """Date the drafts in dollars that have no date, as posting would: the rate is that of the date, and what is
+        checked has to be what is posted."""
+        for move in self.filtered(lambda move: move._bonopay_usd_rate() and not move.invoice_date):
+            # as core does: a rate that a person chose stays
+            chosen = move.invoice_currency_rate != move._get_expected_currency_rate_at(move.create_date.date())
+            rate = self._fields["invoice_currency_rate"]
+            with self.env.protecting([rate], move) if chosen else nullcontext():
+                move.invoice_date = fields.Date.context_today(self)
+
+    @contextmanager
+    def _sync_tax_lines(self, container):
+        # EXTENDS 'account': at another rate, core only converts the dollars of each line
+        before = {move: move.invoice_currency_rate for move in container["records"]}
+        with super()._sync_tax_lines(container):
+            yield
+        for move in container["records"]:
+            if move.state == "draft" and move.bonopay_required and move._bonopay_usd_rate():
+                if before.get(move, move.invoice_currency_rate) != move.invoice_currency_rate:
+                    move._bonopay_reckon_francs()
+
+    def _bonopay_reckon_francs(self):
+        """Bring the journal items of a draft in dollars to the law's francs at its rate."""
+        taxes = self.env["account.tax"]
+        base_lines, tax_lines = self._get_rounded_base_and_tax_lines(round_from_tax_lines=False)
+        taxes._add_accounting_data_in_base_lines_tax_details(
+            base_lines, self.company_id, include_caba_tags=self.always_tax_exigible
+        )
+        found = taxes._prepare_tax_lines(base_lines, self.company_id, tax_lines=tax_lines)
+        for base_line, values in found["base_lines_to_update"]:
+            base_line["record"].write(values)
+        for tax_line, _key, values in found["tax_lines_to_update"]:
+            tax_line["record"].write(values)
 
     def _bonopay_foreign_currency(self):
         # EXTENDS

@@ -1,11 +1,14 @@
 import json
 import random
+from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ..core import payments
 from . import test_report_common as common
 from .common import FiscalCase
 
@@ -105,6 +108,142 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(credited["foreign_currency"], sold["foreign_currency"])
         self.assertEqual(credited["items"], sold["items"])
         self.assertEqual(refund.amount_total_signed, -move.amount_total_signed)
+
+    def yesterdays(self, move):
+        """A draft of yesterday, when a dollar counted 2300; it counts 2310 today."""
+        yesterday = fields.Date.today() - timedelta(days=1)
+        self.dollar(2310)
+        self.env["res.currency.rate"]._bonopay_take(self.company.root_id, yesterday, yesterday, 2300, "BCC")
+        self.env.cr.execute(
+            "UPDATE account_move SET create_date = create_date - interval '1 day' WHERE id = %s", [move.id]
+        )
+        move.invalidate_recordset(["create_date"])
+        return yesterday
+
+    def test_sfe_1_30_an_undated_draft_of_another_day_is_booked_as_it_is_sealed(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04), invoice_date=False)
+        self.yesterdays(move)
+        totals = self.payload(move)["totals"]
+        self.assertEqual((move.invoice_date, totals["total"]), (fields.Date.today(), "26903.18"))
+        self.assertEqual(move.amount_total_signed, 26903.18)
+
+    def test_sfe_1_30_an_undated_draft_keeps_the_rate_that_a_person_chose(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04), invoice_date=False)
+        move.invoice_currency_rate = 1 / 2305
+        self.yesterdays(move)
+        sealed = self.payload(move)
+        self.assertEqual(sealed["foreign_currency"]["rate"], "2305")
+        self.assertEqual(sealed["totals"]["total"], f"{move.amount_total_signed:.2f}")
+
+    def test_sfe_1_30_a_change_of_date_or_rate_leaves_the_laws_francs(self):
+        self.dollar(2300)
+        lines = [self.line(quantity=3, price_unit=10.04), self.line(quantity=7, price_unit=0.37, discount=5)]
+        move = self.in_dollars(*lines)
+        yesterday, rate = self.yesterdays(move), 1 / 2307.77
+        changes = (
+            {"invoice_date": yesterday}, {"invoice_date": fields.Date.today()}, {"invoice_currency_rate": rate},
+            {"invoice_date": yesterday, "invoice_currency_rate": rate},
+            {"invoice_date": fields.Date.today(), "invoice_line_ids": [Command.create(self.line(price_unit=3.33)[2])]},
+        )  # fmt: skip
+        for values in changes:
+            move.write(values)
+            self.assertEqual(self.faults(move), [], values)
+            self.assertAlmostEqual(sum(move.line_ids.mapped("balance")), 0)
+        self.payload(move)
+
+    def paid_in_dollars(self, move, *amounts):
+        """The means of payment that are sealed of a move, all paid in cash, and their sum in francs."""
+        stated = [{"method": "ESPECES", "amount": amount, "currency_id": self.usd.id} for amount in amounts]
+        move.bonopay_payment_ids = [Command.create(one) for one in stated]
+        self.assertEqual(move.bonopay_payment_rest, 0)
+        return self.sealed_payments(move)
+
+    def sealed_payments(self, move):
+        sealed = self.payload(move)
+        paid = sealed["payments"]
+        francs = (Decimal(one["amount"]) * Decimal(one["rate"] or 1) for one in paid)
+        total = sum((one.quantize(Decimal("0.01"), "ROUND_HALF_UP") for one in francs), Decimal(0))
+        self.assertEqual(total, Decimal(sealed["totals"]["total"]))
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [float(one["amount"]) for one in paid])
+        return [(one["method"], one["amount"], one["currency"]) for one in paid]
+
+    def test_sfe_1_30_an_invoice_in_dollars_is_paid_with_the_dollars_that_it_prints(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        expected = [("ESPECES", "11.64", "USD"), ("ESPECES", "14.72", "CDF")]
+        self.assertEqual(self.paid_in_dollars(move, 11.65), expected)
+
+    def test_sfe_1_30_after_a_refusal_the_dollars_that_were_stated_are_stated_again(self):
+        self.dollar(2300)
+        self.twin.problem_next(422, "invalid_payload")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        first = self.paid_in_dollars(move, 1.65, 10)
+        move.action_bonopay_correct()
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [1.65, 10])
+        self.assertEqual(self.sealed_payments(move), first)
+
+    def test_sfe_1_30_random_invoices_paid_in_dollars_leave_nothing_on_credit(self):
+        self.dollar(2317.05)
+        dice = random.Random(19)
+        for _ in range(15):
+            lines = [
+                self.line(quantity=dice.randint(1, 9), price_unit=dice.randint(50, 9999) / 100)
+                for _line in range(dice.randint(1, 4))
+            ]
+            move = self.in_dollars(*lines)
+            first = round(move.amount_total * dice.choice((0, 0.3)), 2)
+            amounts = [first, round(move.amount_total - first, 2)]
+            paid = self.paid_in_dollars(move, *filter(None, amounts))
+            self.assertEqual({method for method, *_rest in paid}, {"ESPECES"}, amounts)
+            self.assertTrue(all(float(amount) > 0 for _method, amount, _currency in paid))
+
+    def test_sfe_1_30_a_proposed_payment_in_dollars_leaves_nothing_on_credit(self):
+        self.dollar(2300)
+        proposed = payments.Payment("CARTEBANCAIRE", Decimal("50.00"), "T1", "USD", Decimal(2300))
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        with patch.object(self.registry["account.move"], "_bonopay_proposed_payments", lambda move: iter([proposed])):
+            paid = self.sealed_payments(move)
+        self.assertEqual(paid, [("CARTEBANCAIRE", "11.64", "USD"), ("CARTEBANCAIRE", "14.72", "CDF")])
+
+    def test_sfe_1_19_more_dollars_than_the_total_are_refused(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        paid = {"method": "ESPECES", "amount": 11.66, "currency_id": self.usd.id}
+        move.bonopay_payment_ids = [Command.create(paid)]
+        self.assertEqual(self.faults(move), ["payment.total"])
+
+    def test_sfe_1_22_distributing_a_reduction_changes_nothing_that_is_charged(self):
+        self.dollar(2000)
+        move = self.in_dollars(
+            self.line(quantity=100, price_unit=0.3, discount=5), self.line(quantity=1, price_unit=-5)
+        )
+        before = move.amount_untaxed
+        move.action_bonopay_distribute_reductions()
+        self.assertEqual((before, move.amount_untaxed), (23.5, 23.5))
+        self.assertEqual(self.payload(move)["totals"]["base"], "47000.00")
+
+    def test_sfe_1_5_2_a_cheap_price_in_dollars_is_rounded_in_francs(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=100, price_unit=0.03, discount=15))
+        self.assertEqual(self.faults(move), [])
+        self.assertEqual(self.payload(move)["items"][0]["unit_price"], "58.65")
+
+    def test_sfe_1_27_the_rate_of_what_is_sealed_stays_and_is_that_of_its_credit_note(self):
+        self.dollar(2300)
+        move = self.in_dollars(self.line(quantity=2, price_unit=20))
+        sold = self.payload(move)
+        self.dollar(2310)
+        careless = move.sudo().with_context(skip_invoice_sync=True, skip_readonly_check=True)
+        with self.assertRaisesRegex(UserError, "handed to the signer"):
+            careless.write({"taxable_supply_date": "2026-01-01"})
+        self.env.add_to_compute(move._fields["invoice_currency_rate"], move)
+        self.assertAlmostEqual(1 / move.invoice_currency_rate, 2300)
+        self.env.cr.execute("UPDATE account_move SET invoice_currency_rate = %s WHERE id = %s", [1 / 2310, move.id])
+        move.invalidate_recordset()
+        refund = move._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        self.assertEqual(self.payload(refund)["items"], sold["items"])
 
     def test_dollars_without_a_rate_are_refused(self):
         self.env["res.currency.rate"].search([("currency_id", "=", self.usd.id)]).unlink()
