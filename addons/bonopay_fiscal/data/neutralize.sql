@@ -11,7 +11,13 @@ UPDATE res_company
            'http://127.0.0.1:9')
  WHERE bonopay_signer_url IS NOT NULL;
 
--- what waits is sent by the original, and never by the copy
+-- what waits is sent by the original, and never by the copy: its seals are those up to this one
+INSERT INTO ir_config_parameter (key, value)
+SELECT 'bonopay_fiscal.last_seal_of_the_original', COALESCE(MAX(id), 0)::text
+  FROM bonopay_seal
+    ON CONFLICT (key) DO
+       UPDATE SET value = EXCLUDED.value;
+
 UPDATE bonopay_seal
    SET next_attempt_at = NULL,
        last_error_code = 'copied_database',

@@ -43,6 +43,17 @@ class AccountMove(models.Model):
                     self.display_name,
                 )
             )
+        if self.inalterable_hash:
+            raise UserError(
+                self.env._(
+                    "The entry of %(document)s was secured with a hash and cannot be cancelled. Have your accountant "
+                    "reverse it by an entry of the miscellaneous operations, issue the sale anew, and switch “Secure "
+                    "Posted Entries with Hash” off for journal “%(journal)s”, or give its outlet another journal: the "
+                    "seal does this already.",
+                    document=self.name,
+                    journal=self.journal_id.name,
+                )
+            )
         replacement = self.with_context(include_business_fields=True).copy(self._bonopay_replacement_values())
         self.with_context(**{_ANNULLING_KEY: _ANNULLING}).button_cancel()
         seal._annul()

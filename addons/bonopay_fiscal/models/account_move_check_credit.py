@@ -66,6 +66,30 @@ class AccountMove(models.Model):
                     original.name,
                 ),
             )
+        else:
+            yield from self._bonopay_check_kind_of_credit(original, seal)
+
+    def _bonopay_check_kind_of_credit(self, original, seal):
+        """A sale in earnest is not taken back by a test, nor a test in earnest."""
+        outlet = self.journal_id.bonopay_outlet_id
+        if not outlet or outlet.test_mode == seal.test_mode:
+            return
+        words = (
+            self.env._(
+                "%(original)s is a test document, and outlet %(outlet)s issues documents with fiscal value. Choose a "
+                "journal of an outlet for tests.",
+                original=original.name,
+                outlet=outlet.display_name,
+            )
+            if seal.test_mode
+            else self.env._(
+                "%(original)s has fiscal value, and what outlet %(outlet)s issues has none: it is for tests. Choose a "
+                "journal of a live outlet.",
+                original=original.name,
+                outlet=outlet.display_name,
+            )
+        )
+        yield Fault("credit.other_kind", self, words)
 
     def _bonopay_never_normalised(self):
         """Why waiting does not make a sale one that a credit note can name, and the way out.

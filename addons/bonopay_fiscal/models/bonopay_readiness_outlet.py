@@ -20,6 +20,7 @@ class BonopayOutlet(models.Model):
             self._ready_device,
             self._ready_identity,
             self._ready_journals,
+            self._ready_unsecured,
             self._ready_address,
             self._ready_province,
             self._ready_price_mode,
@@ -70,6 +71,10 @@ class BonopayOutlet(models.Model):
         journals = self.sudo().journal_ids.filtered(lambda journal: journal.type == "sale")
         words = not journals and self.env._("Choose a sales journal on the outlet: its invoices are the outlet's.")
         return check("journals", self.env._("Sales journals"), words, ", ".join(journals.mapped("name")), record=self)
+
+    def _ready_unsecured(self, told):
+        words = self.sudo().journal_ids._bonopay_secured_words()
+        return check("unsecured", self.env._("Rejected documents can be replaced"), words, record=self)
 
     def _ready_address(self, told):
         words = not (self.street and self.city) and self.env._(

@@ -1,19 +1,24 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+#: System parameter that neutralize.sql sets: the id of the last seal of the database that this one was copied from.
+LAST_OF_THE_ORIGINAL = "bonopay_fiscal.last_seal_of_the_original"
+
 
 class BonopaySeal(models.Model):
     """What waited in a production database stays with it: a copy sends none of it, to no signer.
 
-    Neutralising a copy makes each of its outlets one for tests. An outlet has documents of one kind otherwise, so a
-    document in earnest under a test outlet tells the copy. This file is loaded after those that it extends.
+    Neutralising a copy notes the last seal that it was made with; those up to it are the original's. The outlet tells
+    nothing: in version 1.2.0 one could be put to tests while documents in earnest waited. This file is loaded after
+    those that it extends.
     """
 
     _inherit = "bonopay.seal"
 
     def _is_of_the_original(self):
         """Whether this document is for the database that this one was copied from to send."""
-        return not self.test_mode and self.outlet_id.test_mode
+        last = self.env["ir.config_parameter"].sudo().get_param(LAST_OF_THE_ORIGINAL)
+        return not self.test_mode and bool(last) and self.id <= int(last)
 
     def _process(self, patience=None):
         # EXTENDS: the last step before the network, whichever way led here

@@ -73,6 +73,21 @@ class TestCreditNotes(FiscalCase):
             move_type="out_refund", bonopay_credit_nature=nature, bonopay_credit_reason="Geste commercial", **values
         )
 
+    def test_a_sale_is_taken_back_by_a_document_of_its_own_kind(self):
+        """Not one in earnest by a test, which reaches no DGI, nor the other way round."""
+        earnest = self.journal.copy({"code": "VRAI"})
+        values = {"name": "Gombe", "code": "KIN002", "state": "live", "journal_ids": [(6, 0, earnest.ids)]}
+        self.env["bonopay.outlet"].create(values)
+        for own, other in ((self.journal, earnest), (earnest, self.journal)):
+            sale = self.post(self.draft(journal_id=own.id))
+            wrong = self._free("RAN", reversed_entry_id=sale.id, journal_id=other.id)
+            [fault] = wrong._bonopay_faults()
+            self.assertEqual(fault.code, "credit.other_kind")
+            self.assertIn("Choose a journal of", fault.message)
+            with self.assertRaisesRegex(UserError, "fiscal value"):
+                self.post(wrong)
+            self.assertEqual(self._free("RAN", reversed_entry_id=sale.id, journal_id=own.id)._bonopay_faults(), [])
+
     def test_sfe_1_26_credit_note_without_original_is_refused(self):
         refund = self._free("RAN")
         with self.assertRaisesRegex(UserError, "names the invoice that it corrects"):

@@ -1,5 +1,5 @@
 from odoo import Command, fields
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from .common import FiscalCase
@@ -109,3 +109,28 @@ class TestLocks(FiscalCase):
         self.tax_b.write({"bonopay_group": "F"})
         self.assertEqual(self.move.bonopay_seal_id.payload, before)
         self.assertAlmostEqual(self.move.amount_tax, 14400.0)
+
+    def test_a_rejected_document_in_a_secured_journal_is_told_the_way_out(self):
+        """Odoo cancels no entry with a hash: the journal of an outlet has none, for the seal does this already."""
+        self.assertEqual(self.outlet._ready_unsecured(None).level, "ok")
+        with self.assertRaisesRegex(ValidationError, "the seal does this already"):
+            self.journal.restrict_mode_hash_table = True
+        secured = self.journal.copy({"code": "SEC", "restrict_mode_hash_table": True})
+        with self.assertRaisesRegex(ValidationError, "Switch “Secure Posted Entries with Hash” off"):
+            self.outlet.journal_ids |= secured
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.post()
+        self.env.flush_all()  # a database of before
+        self.env.cr.execute(
+            "UPDATE account_journal SET restrict_mode_hash_table = true WHERE id = %s", [self.journal.id]
+        )
+        self.env.cr.execute("UPDATE account_move SET inalterable_hash = 'x' WHERE id = %s", [move.id])
+        self.env.invalidate_all()
+        ready = self.outlet._ready_unsecured(None)
+        self.assertEqual(ready.level, "fault")
+        self.assertIn(self.journal.name, ready.words)
+        with self.assertRaisesRegex(UserError, "secured with a hash and cannot be cancelled"):
+            move.action_bonopay_replace()
+        moves = self.env["account.move"].search([("journal_id", "=", self.journal.id)])
+        self.assertEqual(set(moves.mapped("state")), {"posted"}, "no draft is left behind")

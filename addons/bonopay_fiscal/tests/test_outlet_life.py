@@ -117,13 +117,51 @@ class TestLifeOfAnOutlet(FiscalCase):
 
     def test_an_upgrade_finds_outlets_in_the_state_that_they_are_in(self):
         live = self.outlet_in("live")
+        self.upgrade()
+        self.assertEqual((self.outlet.state, live.state), ("test", "live"))
+        self.assertEqual((self.outlet.test_mode, live.test_mode), (True, False))
+
+    def upgrade(self, **ticked):
+        """From version 1.2.0, in which anybody ticked the test mode of an outlet, or unticked it, at any time.
+
+        :param ticked: code of an outlet → its test mode in that version
+        """
+        self.addCleanup(self.env.registry.clear_cache, "stable")  # system parameters
         self.env.flush_all()
         self.env.cr.execute("ALTER TABLE bonopay_outlet ALTER COLUMN state DROP NOT NULL")
         self.env.cr.execute("UPDATE bonopay_outlet SET state = NULL")
+        for code, test_mode in ticked.items():
+            self.env.cr.execute("UPDATE bonopay_outlet SET test_mode = %s WHERE code = %s", [test_mode, code])
         migration("19.0.1.3.0", "pre-outlet-states").migrate(self.env.cr, "19.0.1.2.0")
         self.env.invalidate_all(flush=False)
-        self.assertEqual((self.outlet.state, live.state), ("test", "live"))
-        self.assertEqual((self.outlet.test_mode, live.test_mode), (True, False))
+        self.env.registry.clear_cache("stable")
+
+    def test_an_outlet_that_was_tried_out_before_the_upgrade_is_suspended_and_resumed(self):
+        tried = self.post()
+        self.upgrade(KIN001=False)
+        self.assertEqual((self.outlet.state, tried.bonopay_is_test), ("live", True))
+        self.outlet.with_user(self.manager).action_suspend()
+        self.assertEqual(self.outlet.state, "suspended")
+        self.outlet.with_user(self.manager).action_resume()
+        self.assertEqual(self.post().bonopay_state, "certified")
+
+    def test_what_waited_when_an_outlet_was_put_to_tests_before_the_upgrade_is_sent(self):
+        self.outlet.state = "live"
+        waiting = self.post(send=False)
+        self.upgrade(KIN001=True)
+        self.assertEqual((self.outlet.state, waiting.bonopay_seal_id.test_mode), ("test", False))
+        waiting.bonopay_seal_id._process()
+        self.assertEqual(waiting.bonopay_state, "certified")
+
+    def test_what_waited_in_the_original_of_an_upgraded_copy_is_not_sent(self):
+        self.outlet.state = "live"
+        waiting = self.post(send=False)
+        self.env["ir.config_parameter"].set_param("database.is_neutralized", True)
+        self.upgrade(KIN001=True)
+        requests = len(self.twin.requests)
+        self.assertTrue(waiting.bonopay_seal_id._process())
+        self.assertEqual((waiting.bonopay_state, len(self.twin.requests)), ("to_seal", requests))
+        self.assertEqual(self.post().bonopay_state, "certified")
 
     def test_the_status_of_a_closed_outlet_is_read_until_nothing_waits(self):
         outlets = self.env["bonopay.outlet"]
