@@ -271,11 +271,11 @@ class AccountMove(models.Model):
     def _bonopay_keep_payments(self):
         """What the seal says of payments stands on the invoice too, also what nobody stated."""
         given = {move: move._bonopay_payments() for move in self}
-        stated = {move: len(move.bonopay_payment_ids) for move in self}
-        for move in self:
+        stated = {move: len(move.sudo().bonopay_payment_ids) for move in self}
+        for move in self.sudo():
             for payment, one in zip(move.bonopay_payment_ids, given[move], strict=False):
                 if payment._value() != one:
-                    payment.sudo().write(move._bonopay_payment_values(one))
+                    payment.write(move._bonopay_payment_values(one))
         rows = [
             {
                 **move._bonopay_payment_values(one),
