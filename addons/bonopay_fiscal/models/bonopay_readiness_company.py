@@ -36,7 +36,7 @@ class ResCompany(models.Model):
         ``bonopay.outlet._readiness_checks``.
         """
         return [
-            self._bonopay_ready_connection,
+            self._bonopay_ready_signer,
             self._bonopay_ready_core,
             self._bonopay_ready_clock,
             self._bonopay_ready_nif,
@@ -50,7 +50,7 @@ class ResCompany(models.Model):
             self._bonopay_ready_test_sale,
         ]
 
-    def _bonopay_ready_connection(self, told):
+    def _bonopay_ready_signer(self, told):
         words = told.error and self.env["bonopay.outlet"]._signer_words(told.error)
         url = self.sudo().bonopay_signer_url
         return check("connection", self.env._("Connection to the signer"), words, url, step="connect")

@@ -34,7 +34,7 @@ class TestScreens(FiscalCase, BrowserCase):
             "/odoo/action-bonopay_fiscal.bonopay_onboarding_action",
             """
             const until = async (words, found) => {
-                for (let tries = 0; tries < 100; tries++) {
+                for (let tries = 0; tries < 400; tries++) {
                     if (found()) { return found(); }
                     await new Promise((resolve) => setTimeout(resolve, 100));
                 }

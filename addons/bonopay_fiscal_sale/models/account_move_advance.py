@@ -129,10 +129,11 @@ class AccountMove(models.Model):
 
     def _bonopay_take_over(self, rejected):
         # EXTENDS 'bonopay_fiscal': a final invoice and its credit notes stay together, whichever of them was rejected
-        super()._bonopay_take_over(rejected)
+        res = super()._bonopay_take_over(rejected)
         self.bonopay_final_invoice_id = rejected.bonopay_final_invoice_id
         rejected.bonopay_final_invoice_id = False
         rejected.bonopay_advance_credit_ids.bonopay_final_invoice_id = self
+        return res
 
     # ------------------------------------------------------------------------------------------------------------
     # Given up together
