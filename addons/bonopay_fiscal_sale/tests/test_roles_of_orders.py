@@ -44,3 +44,15 @@ class TestRolesOfOrders(CommerceCase):
     def test_a_salesperson_is_not_kept_from_their_work(self):
         seller = fiscal_user(self.env, "bp_seller", "sales_team.group_sale_salesman_all_leads", self.company)
         self.assertTrue(self.order().with_user(seller)._create_invoices())
+
+    def test_sfe_1_5_a_salesperson_makes_an_advance_that_no_price_comes_to(self):
+        seller = fiscal_user(self.env, "bp_seller", "sales_team.group_sale_salesman_all_leads", self.company)
+        order = self.order()
+        wizard = self.env["sale.advance.payment.inv"].with_user(seller).with_context(active_ids=order.ids)
+        values = {"advance_payment_method": "fixed", "fixed_amount": 5000.0, "sale_order_ids": order.ids}
+        invoice = wizard.create(values)._create_invoices(order.with_user(seller))
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            invoice.invoice_line_ids.price_unit = 1.0
+        # at 16 % no price comes to 5 000.00: 4 310.34 makes 4 999.99, and 4 310.35 makes 5 000.01
+        self.assertEqual(invoice.sudo().amount_total, 4999.99)
+        self.assertIn("no price comes to the amount asked for", "".join(order.message_ids.mapped("body")))
