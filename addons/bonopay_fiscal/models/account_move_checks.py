@@ -2,13 +2,17 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..core import dgi, payload
 from ..core.arithmetic import CENT, exact, round2
 
 NIF = re.compile(r"[A-Z0-9]{5,20}")
+_MANAGER = "bonopay_fiscal.group_fiscal_manager"
+#: Proof that a document is the onboarding's test sale. No remote call can put it into a context.
+_TEST_SALE = object()
+_TEST_SALE_KEY = "bonopay_test_sale"
 
 
 class Fault(NamedTuple):
@@ -126,6 +130,17 @@ class AccountMove(models.Model):
                     company=company.name,
                 ),
             )
+        elif journal.bonopay_outlet_id.state == "test" and not self._bonopay_may_test():
+            yield Fault(
+                "outlet.test",
+                journal,
+                self.env._(
+                    "Outlet %(outlet)s is for tests, and “%(company)s” sells in earnest: choose a journal of a live "
+                    "outlet. Only a fiscal manager posts test documents now.",
+                    outlet=journal.bonopay_outlet_id.display_name,
+                    company=company.name,
+                ),
+            )
         if not company.bonopay_signer_url:
             yield Fault(
                 "signer.missing",
@@ -145,6 +160,18 @@ class AccountMove(models.Model):
                     company.name,
                 ),
             )
+
+    def _bonopay_may_test(self):
+        """Whether a test document may be issued: by anybody until the company is live, and by its managers after."""
+        live = "live" in self.company_id.sudo().bonopay_outlet_ids.mapped("state")
+        onboarding = self.env.context.get(_TEST_SALE_KEY) is _TEST_SALE
+        user = self.env.user
+        return not live or onboarding or user._is_superuser() or user.has_group(_MANAGER)
+
+    @api.private
+    def _bonopay_as_test_sale(self):
+        """These moves, as the onboarding's test sale."""
+        return self.with_context(**{_TEST_SALE_KEY: _TEST_SALE})
 
     def _bonopay_check_operator(self):
         if not self._bonopay_cashier():

@@ -63,7 +63,7 @@ class AccountMove(models.Model):
         if move.activity_ids.filtered(lambda activity: activity.user_id == user and activity.summary == summary):
             return
         words = [move.env._("The law does not let this document be issued as it is:")]
-        words += [f"• {fault.message}" for fault in move._bonopay_faults()]
+        words += [f"• {fault.message}" for fault in self.with_context(lang=user.lang)._bonopay_faults()]
         words += [move.env._("Correct it and confirm it: the law gives 48 hours after the sale.")]
         move._bonopay_call(user, summary, "\n".join(words))
 

@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from .common import FiscalCase
+from .common import FiscalCase, fiscal_user, trap_seals
 
 
 @tagged("post_install", "-at_install")
@@ -161,6 +161,37 @@ class TestChecksBeforePosting(FiscalCase):
                 ("LIVR", "SER", "Livraison", "7500.00", unit, "B"),
             ],
         )
+
+    def test_once_a_company_is_live_only_its_managers_issue_test_documents(self):
+        move, context = self.draft(), {"bonopay_test_sale": True}
+        seller = move.with_user(self.salesperson)
+        self.assertEqual(seller._bonopay_faults(), [])
+        self.env["bonopay.outlet"].create({"name": "Gombe", "code": "KIN002", "state": "live"})
+        for who in (seller, seller.sudo(), seller.with_context(**context)):
+            [fault] = who._bonopay_faults()
+            self.assertEqual(fault.code, "outlet.test")
+            self.assertIn("choose a journal of a live outlet", fault.message)
+        with self.assertRaisesRegex(UserError, "KIN001"):
+            seller.action_post()
+        seller._bonopay_unattended()._post()
+        self.assertEqual(move.state, "draft")
+        self.assertIn("is for tests", move.activity_ids.note)
+        manager = fiscal_user(self.env, "bp_manager", "bonopay_fiscal.group_fiscal_manager", self.company)
+        self.assertEqual(self.post(move.with_user(manager)).state, "posted")
+
+    def test_the_onboarding_s_test_sale_is_no_matter_of_groups(self):
+        groups = "base.group_system,account.group_account_invoice"
+        administrator = fiscal_user(self.env, "bp_admin", groups, self.company)
+        self.env["bonopay.outlet"].create({"name": "Gombe", "code": "KIN002", "state": "live"})
+        self.assertTrue(self.draft().with_user(administrator)._bonopay_faults())
+        values = {"company_id": self.company.id, "test_outlet_id": self.outlet.id}
+        onboarding = self.env["bonopay.onboarding"].with_user(administrator).create(values)
+        with trap_seals(self.env) as trapped:
+            onboarding.action_make_test_sale()
+        trapped.send()
+        with trap_seals(self.env):
+            onboarding.action_cancel_test_sale()
+        self.assertEqual((onboarding.sale_state, onboarding.credit_state), ("certified", "to_seal"))
 
     def test_company_without_outlet_is_plain_odoo(self):
         self.outlet.active = False

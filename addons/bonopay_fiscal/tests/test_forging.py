@@ -5,6 +5,7 @@ from odoo.tests import Form, tagged
 
 from ..models.bonopay_seal import _WRITER_KEY
 from .common import FiscalCase, fiscal_user, trap_seals
+from .signer_twin import registered
 
 FORGED = "BONO-FORGED-01-000000001"
 
@@ -141,6 +142,55 @@ class TestForging(FiscalCase):
         self.assertEqual(seal.state, "to_seal")
         self.assertFalse(seal.fiscal_number)
         self.assertFalse(seal.dgi_code)
+
+    def test_sfe_1_3_nobody_writes_what_the_signer_tells_of_an_outlet(self):
+        forged = {"nim": FORGED, "isf": FORGED, "dgi_mode": "inline", "synced_at": "2026-11-21 08:00:00"}
+        new = {"name": "x", "code": "KIN003"}
+        for name, value in forged.items():
+            with self.assertRaises(AccessError):
+                self._remote(self.administrator, "bonopay.outlet", "write", [self.outlet.id], {name: value})
+            with self.assertRaises(AccessError):
+                self._remote(self.administrator, "bonopay.outlet", "create", [{**new, name: value}])
+        defaults = {f"default_{name}": value for name, value in forged.items()}
+        [made] = self._remote(self.administrator, "bonopay.outlet", "create", [new], context=defaults)
+        made = self.env["bonopay.outlet"].browse(made)
+        self.assertEqual([made[name] for name in forged], [False] * len(forged))
+
+    def _onboarding(self):
+        self.twin.outlets = {code: registered(code) for code in ("KIN001", "KIN002")}
+        action = self._remote(self.administrator, "bonopay.onboarding", "action_open_current")
+        onboarding = self.env["bonopay.onboarding"].browse(action["res_id"])
+        onboarding._enter("outlets")
+        return onboarding
+
+    def test_sfe_1_3_lines_of_the_onboarding_cannot_tell_instead_of_the_signer(self):
+        onboarding = self._onboarding()
+        forged = dict.fromkeys(("nim", "isf", "name", "address"), FORGED)
+        values = {**forged, "attach": True}
+        self._remote(self.administrator, onboarding.line_ids._name, "write", onboarding.line_ids[1].ids, values)
+        unknown = {**values, "onboarding_id": onboarding.id, "code": "KIN009", "known": True}
+        self._remote(self.administrator, onboarding.line_ids._name, "create", [unknown])
+        self._remote(self.administrator, onboarding._name, "action_next", onboarding.ids)
+        self.assertEqual(onboarding.step, "checks")
+        outlets = self.env["bonopay.outlet"].search([("company_id", "=", self.company.id)])
+        self.assertEqual(outlets.mapped("code"), ["KIN001", "KIN002"])
+        made = outlets[1]
+        self.assertEqual((made.nim, made.isf), ("CD01000001-1", "BON-DEM-01"))
+        self.assertNotIn(FORGED, (made.name, made.street))
+
+    def test_lines_of_the_onboarding_are_those_of_ones_own_companies(self):
+        onboarding = self._onboarding()
+        other = self._make_bare_company("Autre SARL")
+        stranger = fiscal_user(self.env, "bp_other", "bonopay_fiscal.group_fiscal_manager", other)
+        lines = onboarding.line_ids
+        for method, arguments in (
+            ("create", [[{"onboarding_id": onboarding.id, "code": "KIN009"}]]),
+            ("write", [lines.ids, {"attach": True}]),
+            ("read", [lines.ids, ["nim"]]),
+            ("unlink", [lines.ids]),
+        ):
+            with self.subTest(method), self.assertRaises(AccessError):
+                self._remote(stranger, lines._name, method, *arguments)
 
     def test_form_shows_fiscal_fields_but_does_not_save_them(self):
         form = Form(self.env["account.move"].with_user(self.accountant).with_context(default_move_type="out_invoice"))

@@ -155,6 +155,24 @@ class TestTheChecks(OnboardingCase):
         line.action_go_live()
         self.assertEqual(outlet.state, "live")
 
+    def test_of_outlets_that_are_live_the_signer_is_not_asked_one_by_one(self):
+        outlet = self.ready_outlet()
+        outlet.sudo().state = "live"
+        third = self.env["bonopay.outlet"].create({"name": "Limete", "code": "KIN003", "state": "live"})
+        self.twin.outlets["KIN003"] = registered("KIN003")
+        asked = lambda: [path[-6:] for _m, path, _b in self.twin.requests if "/outlets/" in path]  # noqa: E731
+        self.twin.requests.clear()
+        onboarding = self.opened()
+        self.assertEqual(asked(), ["KIN001"])
+        self.assertEqual(onboarding.check_ids.outlet_id, self.outlet)
+        self.assertEqual(onboarding.line_ids.outlet_id, self.outlet | outlet | third, "the last step shows them all")
+        self.outlet.action_close()
+        self.company.vat = "Z9999999Z"
+        self.twin.requests.clear()
+        onboarding = self.opened()
+        self.assertEqual((len(asked()), onboarding.check_ids.outlet_id.ids), (1, []))
+        self.assertEqual(self.levels(onboarding)["nif"], "fault", "one of them names the company")
+
     def assert_red(self, outlet, *codes):
         """These checks are red, each with its reason and a way there, and the server refuses to go live."""
         onboarding = self.opened()

@@ -90,8 +90,11 @@ class BonopayOnboarding(models.TransientModel):
         self.ensure_one()
         if self.step == "connect":
             self._save_connection()
-        elif self.step == "outlets":
-            self.line_ids._attach()
+        elif self.step == "outlets" and (chosen := self.line_ids._chosen()):
+            items = self._ask_outlets()
+            if items is None:
+                return
+            chosen._attach(items)
         self._enter(_ORDER[min(_ORDER.index(self.step) + 1, len(_ORDER) - 1)])
 
     def action_back(self):
@@ -114,16 +117,26 @@ class BonopayOnboarding(models.TransientModel):
             self._run_checks()
         self.step = step
 
-    def _list_outlets(self):
-        """The signer's outlets and the company's, side by side.
+    def _ask_outlets(self):
+        """The signer's outlets.
 
-        :return: whether the signer told; why not is in ``error_message``
+        :return: items of ``GET /api/v1/outlets``, or ``None``; why is in ``error_message`` then
         """
         try:
             with connect(self.company_id) as connection:
                 items = connection.outlets()
         except SignerError as error:
             self.error_message = self.env["bonopay.outlet"]._signer_words(error)
+            return None
+        return [item for item in items if isinstance(item.get("outlet_id"), str)]
+
+    def _list_outlets(self):
+        """The signer's outlets and the company's, side by side.
+
+        :return: whether the signer told; why not is in ``error_message``
+        """
+        items = self._ask_outlets()
+        if items is None:
             return False
-        self.line_ids._list([item for item in items if isinstance(item.get("outlet_id"), str)], self)
+        self.line_ids._list(items, self)
         return True

@@ -1,10 +1,10 @@
 from odoo import api, fields, models
 
-from ..models.bonopay_readiness import LEVELS
+from ..models.bonopay_readiness import LEVELS, ask_signer
 
 
 class BonopayOnboarding(models.TransientModel):
-    """The checks: the company's, then those of each outlet that is not closed."""
+    """The checks: the company's, then those of each outlet that is not live yet. A live one has its status."""
 
     _inherit = "bonopay.onboarding"
 
@@ -24,13 +24,19 @@ class BonopayOnboarding(models.TransientModel):
     def _run_checks(self):
         """Run them all, and keep what came of each."""
         self.check_ids.sudo().unlink()
-        outlets = self.env["bonopay.outlet"].search(
+        attached = self.env["bonopay.outlet"].search(
             [("company_id", "=", self.company_id.id), ("state", "!=", "closed")]
         )
-        found = outlets._readiness() if outlets else self.company_id._bonopay_readiness()
+        # the signer is asked of each in turn, and a company may have hundreds that are live
+        coming = attached.filtered(lambda outlet: outlet.state in ("preparation", "test"))
+        # one is asked of in any case: its answer names the company
+        found = coming._readiness() if coming else self._company_readiness(attached[:1])
         values = [self._check_values(*pair, number) for number, pair in enumerate(found)]
         self.env["bonopay.onboarding.check"].sudo().create(values)
-        self._list_attached(outlets)
+        self._list_attached(attached)
+
+    def _company_readiness(self, witness):
+        return self.company_id._bonopay_readiness(ask_signer(self.company_id, witness))
 
     def _check_values(self, outlet, found, number):
         return {

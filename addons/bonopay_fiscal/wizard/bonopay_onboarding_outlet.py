@@ -86,20 +86,28 @@ class BonopayOnboardingOutlet(models.TransientModel):
             ]
         )
 
-    def _attach(self):
-        """Make the chosen ones outlets of the company, in preparation or for tests."""
-        chosen = self.filtered(lambda line: line.attach and line.known and not line.outlet_id)
-        for line in chosen:
+    def _chosen(self):
+        """Those that somebody wants to attach."""
+        return self.filtered(lambda line: line.attach and line.known and not line.outlet_id)
+
+    def _attach(self, items):
+        """Make these outlets of the company, in preparation or for tests, if the signer knows them at this moment.
+
+        :param list items: of ``GET /api/v1/outlets``; the lines themselves are a client's to write
+        """
+        told_of = {item["outlet_id"]: item for item in items}
+        for line in self.filtered(lambda line: line.code in told_of):
+            item = told_of[line.code]
             line.outlet_id = self.env["bonopay.outlet"].create(
                 {
-                    "name": line.name,
+                    "name": told.text(item.get("name"), _LONGEST) or line.code,
                     "code": line.code,
                     "company_id": line.company_id.id,
-                    "street": line.address,
+                    "street": told.text(item.get("address"), _LONGEST),
                     "journal_ids": [Command.set(line.journal_id.ids)],
                 }
             )
-            line.outlet_id._read_from_signer({"nim": line.nim, "isf": line.isf})
+            line.outlet_id._read_from_signer(item)
             if line.for_tests:
                 line.outlet_id.action_start_test()
             line.attach = False

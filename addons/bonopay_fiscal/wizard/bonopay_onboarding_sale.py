@@ -50,7 +50,7 @@ class BonopayOnboarding(models.TransientModel):
         self.ensure_one()
         self.company_id._bonopay_demand_manager()
         move = self.env["account.move"].with_company(self.company_id).create(self._test_sale_values())
-        move.action_post()
+        move._bonopay_as_test_sale().action_post()
         self.write({"sale_id": move.id, "credit_id": False})
 
     def action_cancel_test_sale(self):
@@ -61,7 +61,7 @@ class BonopayOnboarding(models.TransientModel):
             raise UserError(self.env._("There is no test sale to cancel."))
         stated = {"bonopay_credit_nature": "RAN", "bonopay_credit_reason": self.env._("Cancellation of a test sale")}
         self.credit_id = self.sale_id._reverse_moves([stated])
-        self.credit_id.action_post()
+        self.credit_id._bonopay_as_test_sale().action_post()
 
     def action_open_sale(self):
         """Open the test sale."""
