@@ -80,7 +80,7 @@ class AccountMove(models.Model):
         return payments.paid_in_dollars(stated, self._bonopay_total_in_francs(), self._bonopay_owed_dollars())
 
     def _bonopay_owed_dollars(self):
-        """The total of a document in dollars, as Odoo has it and as it is printed; nothing for one in francs. Hook.
+        """The total of a document in dollars, as Odoo has it and as it is printed; nothing for one in francs.
 
         :rtype: tuple[Decimal, ...]
         """
