@@ -15,7 +15,7 @@ class AccountPaymentMethodLine(models.Model):
         help="What the DGI is told of money that comes this way (SFE §1.18).",
     )
 
-    bonopay_method_chosen = fields.Boolean(readonly=True, help="A person chose another means than is proposed.")
+    bonopay_method_chosen = fields.Boolean("Chosen by a person", readonly=True, help="Another means than is proposed.")
 
     @api.depends("name", "payment_method_id.code", "journal_id.type")
     def _compute_bonopay_method(self):
