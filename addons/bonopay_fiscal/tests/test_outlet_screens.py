@@ -14,6 +14,7 @@ class TestScreens(FiscalCase, BrowserCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.manager = fiscal_user(cls.env, "bp_screen_manager", "bonopay_fiscal.group_fiscal_manager", cls.company)
+        cls.manager.lang = "en_US"
 
     def session_info(self):
         self.authenticate("bp_screen_manager", "bp_screen_manager")
