@@ -39,13 +39,14 @@ class AccountMove(models.Model):
         kept = self.filtered(lambda move: move._origin in locked)
         for move in kept:
             move.invoice_currency_rate = move._origin.invoice_currency_rate
-        super(AccountMove, self - kept)._compute_invoice_currency_rate()
+        res = super(AccountMove, self - kept)._compute_invoice_currency_rate()
         for move in (self - kept).filtered("bonopay_required"):
             original = move.reversed_entry_id
             if move._bonopay_keeps_rate() and original.currency_id == move.currency_id:
                 sale = move._bonopay_credited_sale()
                 sold = sale and sale["foreign_currency"]
                 move.invoice_currency_rate = 1 / float(sold["rate"]) if sold else original.invoice_currency_rate
+        return res
 
     def _bonopay_keeps_rate(self):
         return bool(self.reversed_entry_id) and self.bonopay_credit_nature != dgi.REBATE_NATURE

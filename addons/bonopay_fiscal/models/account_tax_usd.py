@@ -19,7 +19,7 @@ class AccountTax(models.Model):
     @api.model
     def _add_tax_details_in_base_line(self, base_line, company, rounding_method=None):
         # EXTENDS 'account'
-        super()._add_tax_details_in_base_line(base_line, company, rounding_method=rounding_method)
+        res = super()._add_tax_details_in_base_line(base_line, company, rounding_method=rounding_method)
         if self._bonopay_is_in_dollars(base_line, company):
             rate = payments.rate_of(1 / base_line["rate"])
             price = arithmetic.net_unit_price(
@@ -27,6 +27,7 @@ class AccountTax(models.Model):
             )
             quantity = arithmetic.round_quantity(exact(base_line["quantity"]))
             base_line["tax_details"]["bonopay_francs"] = arithmetic.line_amount(price, quantity)
+        return res
 
     @api.model
     def _bonopay_is_in_dollars(self, base_line, company):
