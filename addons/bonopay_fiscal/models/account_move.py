@@ -138,7 +138,7 @@ class AccountMove(models.Model):
             outlet = move.journal_id.bonopay_outlet_id.sudo()
             move.bonopay_test_mode = outlet.test_mode and not move.company_id.sudo().bonopay_test_mode
 
-    @api.depends("move_type", "company_id")
+    @api.depends("move_type", "company_id.bonopay_active")
     def _compute_bonopay_required(self):
         for move in self:
             move.bonopay_required = move.is_sale_document(include_receipts=True) and move.company_id.bonopay_active

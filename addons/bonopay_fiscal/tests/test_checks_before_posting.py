@@ -175,7 +175,7 @@ class TestChecksBeforePosting(FiscalCase):
             seller.action_post()
         seller._bonopay_unattended()._post()
         self.assertEqual(move.state, "draft")
-        self.assertIn("is for tests", move.activity_ids.note)
+        self.assertIn("KIN001", move.activity_ids.note)
         manager = fiscal_user(self.env, "bp_manager", "bonopay_fiscal.group_fiscal_manager", self.company)
         self.assertEqual(self.post(move.with_user(manager)).state, "posted")
 
