@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ SEED = 20261201
 INVOICES = 60
 CREDITED = 12
 AT_ONCE = 20
+PATIENCE = 120  # seconds
 CENT = Decimal("0.01")
 
 
@@ -33,7 +35,11 @@ class Merchant:
 
     def _write_taxes(self, administrator: Session, company: int) -> None:
         def chart(*names: str) -> list[int]:
-            taxes = [administrator.reference("account", f"{company}_{name}") for name in names]
+            # by the record of the name: a reference to what is archived is told as none
+            wanted = [["module", "=", "account"], ["name", "in", [f"{company}_{name}" for name in names]]]
+            rows = administrator.call("ir.model.data", "search_read", wanted, ["res_id"], order="id")
+            taxes = [row["res_id"] for row in rows]
+            assert len(taxes) == len(names), names
             administrator.call("account.tax", "write", taxes, {"active": True})
             return taxes
 
@@ -73,7 +79,13 @@ class Merchant:
 
     def credit(self, invoice: int) -> int:
         """A draft of the whole sale's return."""
-        reversal = {"move_ids": [[6, 0, [invoice]]], "bonopay_credit_nature": "RAM", "reason": "Retour"}
+        [sale] = self.session.call("account.move", "read", [invoice], ["journal_id"])
+        reversal = {
+            "move_ids": [[6, 0, [invoice]]],
+            "journal_id": sale["journal_id"][0],
+            "bonopay_credit_nature": "RAM",
+            "reason": "Retour",
+        }
         context = {"active_model": "account.move", "active_ids": [invoice], "lang": "en_US"}
         wizard = self.session.call("account.move.reversal", "create", [reversal], context=context)
         action = self.session.call("account.move.reversal", "refund_moves", wizard, context=context)
@@ -106,28 +118,31 @@ def merchant(suite: Suite) -> Merchant:
 
 
 @pytest.fixture(scope="module")
-def sold(suite: Suite, merchant: Merchant) -> Iterator[list[dict]]:
+def sold(merchant: Merchant) -> Iterator[list[dict]]:
     """Seals of random invoices, and of credit notes on some of them."""
     dice = random.Random(SEED)
     invoices = [merchant.random_invoice(dice) for _ in range(INVOICES)]
     merchant.post(invoices)
-    _sent(suite, merchant, invoices)
+    _sent(merchant, invoices)
     credits = [merchant.credit(invoice) for invoice in dice.sample(invoices, CREDITED)]
     merchant.post(credits)
-    yield _sent(suite, merchant, [*invoices, *credits])
+    yield _sent(merchant, [*invoices, *credits])
 
 
-def _sent(suite: Suite, merchant: Merchant, invoices: list[int]) -> list[dict]:
-    """The seals of posted invoices; who posts a batch waits for the first of it only, the cron sends the rest."""
-    session = merchant.session
+def _sent(merchant: Merchant, invoices: list[int]) -> list[dict]:
+    """The seals of posted invoices; who posts a batch waits for the first of them only, the cron sends the rest."""
     domain = [["move_id", "in", invoices], ["superseded", "=", False]]
-    waiting = session.call("bonopay.seal", "search_read", [*domain, ["state", "!=", "certified"]], ["move_id"])
-    for seal in waiting:
-        session.call("account.move", "action_bonopay_seal_now", [seal["move_id"][0]])
     fields = ["move_id", "state", "fiscal_number", "payload", "last_error_message"]
-    seals = session.call("bonopay.seal", "search_read", domain, fields)
+    merchant.session.call("account.move", "action_bonopay_seal_now", invoices)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        seals = merchant.session.call("bonopay.seal", "search_read", domain, fields)
+        open_still = [seal for seal in seals if seal["state"] in ("to_seal", "sealed", "unknown")]
+        if not open_still or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
     assert len(seals) == len(invoices)
-    refused = [seal["last_error_message"] for seal in seals if seal["state"] != "certified"]
+    refused = [(seal["state"], seal["last_error_message"]) for seal in seals if seal["state"] != "certified"]
     assert not refused, refused[:3]
     return seals
 
