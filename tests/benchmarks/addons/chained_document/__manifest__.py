@@ -5,4 +5,5 @@
     "author": "Bono Pay",
     "license": "LGPL-3",
     "depends": ["account"],
+    "data": ["security/ir.model.access.csv"],
 }
