@@ -86,9 +86,11 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         groups = (
-            self._bonopay_check_setup,
+            self._bonopay_check_outlet,
+            self._bonopay_check_company,
             self._bonopay_check_operator,
             self._bonopay_check_client,
+            self._bonopay_check_currency,
             self._bonopay_check_document,
             self._bonopay_check_credit,
             self._bonopay_check_lines,
@@ -101,7 +103,7 @@ class AccountMove(models.Model):
     # The rules
     # ------------------------------------------------------------------------------------------------------------
 
-    def _bonopay_check_setup(self):
+    def _bonopay_check_outlet(self):
         journal, company = self.journal_id, self.company_id.sudo()
         if not journal.bonopay_outlet_id:
             yield Fault(
@@ -141,6 +143,9 @@ class AccountMove(models.Model):
                     company=company.name,
                 ),
             )
+
+    def _bonopay_check_company(self):
+        company = self.company_id.sudo()
         if not company.bonopay_signer_url:
             yield Fault(
                 "signer.missing",
@@ -184,7 +189,7 @@ class AccountMove(models.Model):
                 ),
             )
 
-    def _bonopay_check_document(self):
+    def _bonopay_check_currency(self):
         own = self.company_id.currency_id
         if own.name != payload.CURRENCY:
             yield Fault(
@@ -216,6 +221,8 @@ class AccountMove(models.Model):
                     self.currency_id.name,
                 ),
             )
+
+    def _bonopay_check_document(self):
         if (self.bonopay_invoice_type in dgi.CREDIT_TYPES) != (self.move_type == "out_refund"):
             yield Fault(
                 "type",

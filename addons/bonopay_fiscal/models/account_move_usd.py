@@ -104,9 +104,9 @@ class AccountMove(models.Model):
     # The rules
     # ------------------------------------------------------------------------------------------------------------
 
-    def _bonopay_check_document(self):
+    def _bonopay_check_currency(self):
         # EXTENDS
-        yield from super()._bonopay_check_document()
+        yield from super()._bonopay_check_currency()
         if rate := self._bonopay_usd_rate():
             yield from self._bonopay_usd_faults(rate)
 

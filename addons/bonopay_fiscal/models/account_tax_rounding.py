@@ -131,18 +131,24 @@ class AccountTax(models.Model):
         return legal, others
 
     @api.model
-    def _bonopay_groups(self, base_lines):
-        """Lines, legal amounts and specific taxes of each DGI group; one never mixes prices with and without tax."""
+    def _bonopay_per_group(self, base_lines):
+        """Letter, rate and price mode of each DGI group, and its lines; one never mixes prices with and without tax."""
         lines_per_group = defaultdict(list)
         for line in base_lines:
             tax = line["tax_ids"]._bonopay_split_taxes()[0]
             lines_per_group[tax.bonopay_group, exact(tax.amount), tax.price_include, line["is_refund"]].append(line)
         for (letter, rate, included, _refund), lines in lines_per_group.items():
+            yield (letter, rate, "ttc" if included else "ht"), lines
+
+    @api.model
+    def _bonopay_groups(self, base_lines):
+        """Lines, legal amounts and specific taxes of each DGI group."""
+        for (letter, rate, price_mode), lines in self._bonopay_per_group(base_lines):
             total, specific = (
                 sum((line["tax_details"][f"bonopay_{name}_amount"] for line in lines), Decimal(0))
                 for name in ("line", "specific")
             )
-            amounts = arithmetic.group_amounts(letter, rate, "ttc" if included else "ht", total, specific)
+            amounts = arithmetic.group_amounts(letter, rate, price_mode, total, specific)
             yield lines, amounts, specific
 
     @api.model

@@ -1,4 +1,3 @@
-from collections import defaultdict
 from decimal import Decimal
 
 from odoo import api, models
@@ -21,12 +20,9 @@ class AccountTax(models.Model):
         # EXTENDS 'account'
         res = super()._add_tax_details_in_base_line(base_line, company, rounding_method=rounding_method)
         if self._bonopay_is_in_dollars(base_line, company):
-            rate = payments.rate_of(1 / base_line["rate"])
-            price = arithmetic.net_unit_price(
-                exact(base_line["price_unit"]) * rate, exact(base_line["discount"] or 0.0)
-            )
-            quantity = arithmetic.round_quantity(exact(base_line["quantity"]))
-            base_line["tax_details"]["bonopay_francs"] = arithmetic.line_amount(price, quantity)
+            price = exact(base_line["price_unit"]) * payments.rate_of(1 / base_line["rate"])
+            in_francs = {**base_line, "price_unit": price}
+            base_line["tax_details"]["bonopay_francs"] = self._bonopay_line_amount(in_francs)
         return res
 
     @api.model
@@ -52,14 +48,10 @@ class AccountTax(models.Model):
     @api.model
     def _bonopay_groups_in_dollars(self, base_lines, mode):
         """Lines and legal amounts in francs of each DGI group."""
-        lines_per_group = defaultdict(list)
-        for line in base_lines:
-            if mode == "mixed" and "bonopay_francs" in line["tax_details"]:
-                tax = line["tax_ids"]._bonopay_split_taxes()[0]
-                lines_per_group[tax.bonopay_group, exact(tax.amount), tax.price_include, line["is_refund"]].append(line)
-        for (letter, rate, included, _refund), lines in lines_per_group.items():
+        in_dollars = [line for line in base_lines if mode == "mixed" and "bonopay_francs" in line["tax_details"]]
+        for (letter, rate, price_mode), lines in self._bonopay_per_group(in_dollars):
             total = sum((line["tax_details"]["bonopay_francs"] for line in lines), Decimal(0))
-            yield lines, arithmetic.group_amounts(letter, rate, "ttc" if included else "ht", total)
+            yield lines, arithmetic.group_amounts(letter, rate, price_mode, total)
 
     @api.model
     def _round_tax_details_tax_amounts(self, base_lines, company, mode="mixed"):

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..core.arithmetic import round2
+from ..core.payments import METHODS
 from . import french_format as fmt
 from . import invoice_labels as labels
 from .document_parts import Issuer
@@ -62,7 +63,7 @@ def totals(totals: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 def payment(payment: dict[str, Any]) -> tuple[str, str]:
     """Mode and amount (SFE §1.2 s); for another currency the rate too (§1.2 r)."""
-    method = labels.PAYMENT_METHODS[payment["method"]]
+    method = METHODS[payment["method"]]
     if payment["reference"]:
         method += f" ({payment['reference']})"
     amount = fmt.money(payment["amount"], payment["currency"])

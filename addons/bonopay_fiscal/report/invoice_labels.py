@@ -65,16 +65,6 @@ CREDIT_NATURES = {
     "RRR": "RRR – Remise, ristourne, rabais",
 }
 
-PAYMENT_METHODS = {
-    "ESPECES": "Espèces",
-    "VIREMENT": "Virement",
-    "CARTEBANCAIRE": "Carte bancaire",
-    "MOBILEMONEY": "Mobile money",
-    "CHEQUES": "Chèques",
-    "CREDIT": "Crédit",
-    "AUTRE": "Autre",
-}
-
 PRICE_MODES = {
     "ht": ("HT", "Prix hors taxe (HT)"),
     "ttc": ("TTC", "Prix toutes taxes comprises (TTC)"),
