@@ -7,6 +7,7 @@ import importlib
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 import pytest
@@ -18,14 +19,25 @@ THIN_SPACE = "\u202f"
 
 @pytest.fixture(scope="module")
 def labels() -> Iterator[ModuleType]:
-    """The addon's labels, under a package of our own: importing the addon itself would import Odoo."""
-    names = ("paper_words", "paper_words.report")
-    folders = (CHECKOUT / "addons" / "bonopay_fiscal", CHECKOUT / "addons" / "bonopay_fiscal" / "report")
-    for name, folder in zip(names, folders, strict=True):
+    with words_of_the_addon():
+        yield importlib.import_module("paper_words.report.invoice_labels")
+
+
+@pytest.fixture(scope="module")
+def payments(labels: ModuleType) -> ModuleType:
+    return importlib.import_module("paper_words.core.payments")
+
+
+@contextmanager
+def words_of_the_addon() -> Iterator[None]:
+    """Its files under a package of our own: importing the addon itself would import Odoo."""
+    addon = CHECKOUT / "addons" / "bonopay_fiscal"
+    folders = {"paper_words": addon, "paper_words.core": addon / "core", "paper_words.report": addon / "report"}
+    for name, folder in folders.items():
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
-    yield importlib.import_module("paper_words.report.invoice_labels")
+    yield
     for name in [name for name in sys.modules if name.startswith("paper_words")]:
         del sys.modules[name]
 
@@ -48,8 +60,8 @@ def test_annex_1_client_types(labels: ModuleType, tables: ModuleType) -> None:
         assert f"[{client.code}] {labels.CLIENT_TYPES[client.code]}" == client.mention
 
 
-def test_sfe_1_18_payment_methods(labels: ModuleType, tables: ModuleType) -> None:
-    assert {row.code: row.mention for row in tables.PAYMENT_METHODS.rows} == labels.PAYMENT_METHODS
+def test_sfe_1_18_payment_methods(payments: ModuleType, tables: ModuleType) -> None:
+    assert {row.code: row.mention for row in tables.PAYMENT_METHODS.rows} == payments.METHODS
 
 
 def test_annex_3_natures_of_a_credit_note(labels: ModuleType, tables: ModuleType) -> None:
