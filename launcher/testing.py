@@ -34,8 +34,9 @@ INSTALLED_DATABASE = "bonopay_installed"  # with our addons, never tested on: th
 TEST_DATABASE = "bonopay_test"
 COMMERCE_DATABASE = "bonopay_commerce"  # with everything that an invoice may come from
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")  # for a suite whose tests wait more than they work
-#: Of the services, whose tests leave half of two processors idle, and of Odoo, whose tests keep one busy.
-TRACKS = ("services", "odoo")
+#: Pairs of tracks that run at the same time, one pair after the other. The services' tests leave half of two processors
+#: idle, Odoo's keep one busy; those from end to end stop and start what others need, the chaos has servers of its own.
+TRACKS = (("services", "odoo"), ("end to end", "chaos"))
 _making_cluster = threading.Lock()
 
 
@@ -44,16 +45,15 @@ class Suite:
     """One pytest run.
 
     `roots` are the paths (relative to the checkout) whose tests belong to it; `prepare` brings up what it needs and
-    gives the environment variables for its tests. Suites of one `track` follow each other; those of another run at the
-    same time. A suite without track has the machine for itself, after all others.
+    gives the environment variables for its tests. Suites of one `track` follow each other; see `TRACKS`.
     """
 
     name: str
     roots: Callable[[], Sequence[Path]]
     python: str
     prepare: Callable[[Instance], Mapping[str, str]]
+    track: str
     options: Sequence[str] = ()
-    track: str = ""
 
     def selected(self, paths: Sequence[Path]) -> list[Path]:
         """The tests to run: all of the suite, or those of `paths` that lie in it."""
@@ -61,7 +61,7 @@ class Suite:
         if not paths:
             return roots
         inside = [path for path in paths if any(_file(path).is_relative_to(root) for root in roots)]
-        covered = [root for root in roots if any(root.is_relative_to(_file(path)) for path in paths)]
+        covered = [root for root in roots if any(root.is_relative_to(path) for path in paths)]
         return [*inside, *(root for root in covered if root not in inside)]
 
 
@@ -189,10 +189,11 @@ class SuiteRun:
 
 
 def _run_all(runs: Sequence[SuiteRun]) -> list[Outcome]:
-    tracks = [list(track) for name in TRACKS if (track := [run for run in runs if run.suite.track == name])]
-    alone = [run for run in runs if not run.suite.track]
-    outcomes = run_beside(*tracks) if len(tracks) > 1 else [run() for track in tracks for run in track]
-    return outcomes + [run() for run in alone]
+    outcomes: list[Outcome] = []
+    for pair in TRACKS:
+        tracks = [chosen for track in pair if (chosen := [run for run in runs if run.suite.track == track])]
+        outcomes += run_beside(*tracks) if len(tracks) > 1 else [run() for chosen in tracks for run in chosen]
+    return outcomes
 
 
 def run_beside(first: Sequence[SuiteRun], second: Sequence[SuiteRun]) -> list[Outcome]:
@@ -338,32 +339,30 @@ def _start_trusted_side(instance: Instance) -> None:
             instance.prepare_trusted_side()
 
 
+def _end_to_end() -> list[Path]:
+    return sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "tests").glob("test_*.py"))
+
+
 SUITES = (
-    Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher, track="services"),
-    Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox, track="services"),
-    Suite(
-        "signer_service",
-        lambda: [Path("signer_service/tests")],
-        "signer",
-        _prepare_signer,
-        options=IN_PARALLEL,
-        track="services",
-    ),
+    Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher, "services"),
+    Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox, "services"),
+    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer, "services", IN_PARALLEL),
     Suite(
         "addons",
         lambda: [Path("addons") / module / "tests" for module in MODULES],
         "odoo",
         _prepare_odoo,
+        "odoo",
         options=("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
-        track="odoo",
     ),
     Suite(
         "commerce",
         lambda: [Path("addons") / bridge / "tests" for bridge in BRIDGES],
         "odoo",
         _prepare_commerce,
+        "odoo",
         options=("--odoo-http",),
-        track="odoo",
     ),
-    Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
+    Suite("end to end", _end_to_end, "tests", prepare_end_to_end, "end to end"),
+    Suite("chaos", lambda: [Path("tests/chaos")], "tests", describe_instance, "chaos"),
 )

@@ -15,6 +15,7 @@ from launcher.instance import Instance, throwaway_instance
 from launcher.testing import SUITES, TRACKS, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
 
 MakeRun = Callable[..., SuiteRun]
+(SERVICES, ODOO), (END_TO_END, _CHAOS) = TRACKS
 
 
 @pytest.fixture
@@ -28,10 +29,10 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture
 def new_run(instance: Instance, tmp_path: Path) -> MakeRun:
-    def make(name: str, test: str, track: str = "", prepare=lambda _instance: {}) -> SuiteRun:
+    def make(name: str, test: str, track: str = SERVICES, prepare=lambda _instance: {}) -> SuiteRun:
         file = tmp_path / f"test_{name}.py"
         file.write_text(f"import time\nfrom pathlib import Path\n\n\ndef test_{name}():\n    {test}\n")
-        return SuiteRun(Suite(name, lambda: [file], "tests", prepare, track=track), [file], ["-q", "-s"], instance)
+        return SuiteRun(Suite(name, lambda: [file], "tests", prepare, track), [file], ["-q", "-s"], instance)
 
     return make
 
@@ -143,20 +144,19 @@ def test_an_interruption_starts_none_of_those_that_were_to_follow(new_run: MakeR
     assert following._process is None
 
 
-def test_suites_of_a_track_follow_each_other_and_one_without_track_waits_for_all(
+def test_suites_of_a_track_follow_each_other_and_the_next_pair_of_tracks_waits_for_all(
     new_run: MakeRun, tmp_path: Path
 ) -> None:
     def log(name: str) -> str:
         return f"open({str(tmp_path / 'log')!r}, 'a').write('{name} ')"
 
-    services, odoo = TRACKS
     meet = _meeting(tmp_path, "a", "b"), _meeting(tmp_path, "b", "a")
     runs = [
-        new_run("one", f"{meet[0]}\n    {log('one')}", services),
-        new_run("two", log("two"), services),
-        new_run("three", f"{meet[1]}\n    {log('three')}", odoo),
-        new_run("four", log("four"), odoo),
-        new_run("last", log("last")),
+        new_run("one", f"{meet[0]}\n    {log('one')}", SERVICES),
+        new_run("two", log("two"), SERVICES),
+        new_run("three", f"{meet[1]}\n    {log('three')}", ODOO),
+        new_run("four", log("four"), ODOO),
+        new_run("last", log("last"), END_TO_END),
     ]
     assert [(one.suite, one.passed) for one in _run_all(runs)] == [(run.suite.name, 1) for run in runs]
     order = (tmp_path / "log").read_text().split()
@@ -166,15 +166,15 @@ def test_suites_of_a_track_follow_each_other_and_one_without_track_waits_for_all
 
 
 def test_without_the_other_track_suites_run_alone(new_run: MakeRun) -> None:
-    runs = [new_run(name, "pass", TRACKS[1]) for name in ("first", "second")]
+    runs = [new_run(name, "pass", ODOO) for name in ("first", "second")]
     assert [(one.suite, one.passed) for one in _run_all(runs)] == [("first", 1), ("second", 1)]
 
 
-def test_every_suite_has_a_track_but_the_one_that_stops_what_others_need() -> None:
-    tracks = {suite.name: suite.track for suite in SUITES}
-    assert [name for name, track in tracks.items() if not track] == ["end to end"]
-    assert set(tracks.values()) == {*TRACKS, ""}
-    assert [track for track in tracks.values() if track] == sorted(filter(None, tracks.values()), key=TRACKS.index)
+def test_every_suite_has_a_track_and_nothing_runs_beside_the_one_that_stops_what_others_need() -> None:
+    order = [track for pair in TRACKS for track in pair]
+    tracks = [suite.track for suite in SUITES]
+    assert tracks == sorted(tracks, key=order.index)
+    assert [suite.name for suite in SUITES if suite.track in TRACKS[1]] == ["end to end", "chaos"]
 
 
 def test_held_back_words_come_when_let_go_and_at_once_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
