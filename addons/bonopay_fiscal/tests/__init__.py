@@ -44,6 +44,7 @@ from . import (
     test_rate_of_the_day,
     test_reductions,
     test_reductions_as_net_prices,
+    test_rejected_and_replaced,
     test_report_copies,
     test_report_document,
     test_report_drafts,
