@@ -58,6 +58,7 @@ from . import (
     test_specific_taxes,
     test_tax_rates,
     test_taxes_of_the_chart,
+    test_told_by_the_signer,
     test_translations,
     test_traps,
     test_usd_invoices,
