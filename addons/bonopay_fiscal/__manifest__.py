@@ -44,6 +44,7 @@
         "views/bonopay_tax_group_views.xml",
         "views/bonopay_cash_movement_views.xml",
         "report/report_paperformat.xml",
+        "report/report_invoice_style.xml",
         "report/report_invoice_templates.xml",
         "report/report_ticket_templates.xml",
         "report/report_poster_templates.xml",

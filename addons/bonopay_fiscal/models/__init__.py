@@ -23,6 +23,7 @@ from . import (
     bonopay_alarm,
     bonopay_cash_movement,
     bonopay_credential,
+    bonopay_guarded,
     bonopay_outlet,
     bonopay_outlet_life,
     bonopay_outlet_status,
