@@ -186,6 +186,32 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [1.65, 10])
         self.assertEqual(self.sealed_payments(move), first)
 
+    def test_sfe_1_30_what_replaces_a_rejected_document_states_all_the_dollars_again(self):
+        self.dollar(2300)
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        first = self.paid_in_dollars(move, 1.65, 10)
+        self.twin.dgi_status = "certified"
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        self.assertEqual(replacement.bonopay_payment_ids.mapped("amount"), [1.65, 10])
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount")[:2], [1.65, 9.99], "what was sealed stays")
+        self.assertEqual(self.sealed_payments(replacement), first)
+
+    def test_sfe_1_30_what_replaces_a_document_at_another_rate_is_paid_at_its_own(self):
+        self.dollar(2300)
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        self.paid_in_dollars(move, 11.65)
+        self.twin.dgi_status = "certified"
+        self.dollar(2310)
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        replacement.invoice_date = fields.Date.today()
+        paid = self.sealed_payments(replacement)
+        self.assertEqual({method for method, *_rest in paid}, {"ESPECES"})
+        self.assertEqual(set(replacement.bonopay_payment_ids.mapped("rate")), {2310.0, 0.0})
+
     def test_sfe_1_30_random_invoices_paid_in_dollars_leave_nothing_on_credit(self):
         self.dollar(2317.05)
         dice = random.Random(19)
