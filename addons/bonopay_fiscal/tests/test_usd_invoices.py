@@ -139,6 +139,26 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(sealed["foreign_currency"]["rate"], "2305")
         self.assertEqual(sealed["totals"]["total"], f"{move.amount_total_signed:.2f}")
 
+    def test_sfe_1_30_dollars_that_were_stated_follow_the_rate_of_their_invoice(self):
+        self.dollar(2300)
+        stated = {"method": "ESPECES", "amount": 11.65, "currency_id": self.usd.id}
+        move = self.in_dollars(
+            self.line(quantity=1, price_unit=10.04),
+            invoice_date=False,
+            bonopay_payment_ids=[Command.create(stated)],
+        )
+        self.yesterdays(move)
+        self.assertEqual({method for method, *_rest in self.sealed_payments(move)}, {"ESPECES"})
+        self.assertEqual(move.bonopay_payment_ids[0].rate, 2310)
+
+    def test_sfe_1_30_the_rate_that_a_person_chose_for_dollars_stays_when_an_invoice_in_francs_is_dated(self):
+        self.dollar(2300)
+        stated = {"method": "ESPECES", "amount": 5, "currency_id": self.usd.id}
+        move = self.draft(bonopay_payment_ids=[Command.create(stated)], invoice_date=False)
+        move.bonopay_payment_ids.rate = 2310
+        move.invoice_date = fields.Date.today()
+        self.assertEqual(move.bonopay_payment_ids.rate, 2310)
+
     def test_sfe_1_30_a_change_of_date_or_rate_leaves_the_laws_francs(self):
         self.dollar(2300)
         lines = [self.line(quantity=3, price_unit=10.04), self.line(quantity=7, price_unit=0.37, discount=5)]
