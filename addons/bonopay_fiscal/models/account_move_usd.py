@@ -89,6 +89,14 @@ class AccountMove(models.Model):
         for tax_line, _key, values in found["tax_lines_to_update"]:
             tax_line["record"].write(values)
 
+    def _bonopay_reckon_draft(self):
+        """:meth:`_bonopay_reckon_francs`, with the terms of payment and the totals of the lines that follow from it."""
+        container, lines = {"records": self}, self._bonopay_lines()
+        for name in ("price_subtotal", "price_total"):
+            self.env.add_to_compute(lines._fields[name], lines)
+        with self._check_balanced(container), self._sync_dynamic_lines(container):
+            self._bonopay_reckon_francs()
+
     def _bonopay_foreign_currency(self):
         # EXTENDS
         rate = self._bonopay_usd_rate()

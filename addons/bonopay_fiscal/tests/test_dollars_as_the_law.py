@@ -2,13 +2,14 @@ import json
 import random
 from collections import defaultdict
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.tests import tagged
 
 from ..core import arithmetic, payload
 from ..core.arithmetic import CENT, exact, round2
-from .common import FiscalCase
+from .common import FiscalCase, migration
 
 SEED = 20261130
 DOCUMENTS = 360
@@ -265,3 +266,16 @@ class TestSpecificTaxesInDollars(DollarCase):
         self.dollar(2300)
         move = self.sold((0.01, 0.1, self.tax_b, self.nothing))
         self.assertEqual([fault.code for fault in move._bonopay_faults()], ["currency.cent"])
+
+    def test_an_upgrade_brings_drafts_to_what_their_francs_are_worth(self):
+        self.dollar(2300)
+        move = self.sold((10.0, 1, self.tax_b, self.specific_tax("amount", 2300)))
+        plain = patch.object(self.registry["account.tax"], "_bonopay_legal_taxes", lambda *_args: None)
+        with plain:  # as it was reckoned before
+            move.invoice_line_ids.quantity = 2
+        self.assertEqual(move.amount_total, 2691.2, "2 300 dollars")
+        migration("19.0.1.4.0", "post-dollars").migrate(self.env.cr, "19.0.1.3.0")
+        self.assertEqual((move.amount_total, move.invoice_line_ids.price_total), (24.36, 24.36))
+        owed = move.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        self.assertEqual((owed.amount_currency, owed.balance), (24.36, 56028.0))
+        self.assert_booked_as_sealed(self.post(move))
