@@ -302,23 +302,38 @@ class AccountMove(models.Model):
         res = super().button_draft()
         if not self._bonopay_is_annulling():
             for move in self.sudo():
-                proposed = move.bonopay_payment_ids.filtered("is_proposed")
-                move._bonopay_restate_dollars(proposed, move.bonopay_payment_ids - proposed)
-                proposed.unlink()
+                cut, cents = move._bonopay_cut_dollars()
+                if cut:
+                    cut.amount += float(cents)
+                move.bonopay_payment_ids.filtered("is_proposed").unlink()
         return res
 
-    def _bonopay_restate_dollars(self, proposed, stated):
-        """Where francs had to complete the dollars that were stated, these were all: the last gets its cents back."""
-        dollars = stated.filtered(lambda payment: payment._is_in_dollars())
+    def _bonopay_cut_dollars(self):
+        """The payment in dollars that was cut to the francs of the total, and by how much: where francs had to complete
+        the dollars that were stated, these were all.
+
+        :return: the payment, or none, and dollars
+        :rtype: tuple[bonopay.payment, Decimal]
+        """
+        rows = self.sudo().bonopay_payment_ids
+        proposed = rows.filtered("is_proposed")
+        dollars = (rows - proposed).filtered(lambda payment: payment._is_in_dollars())
         owed = self._bonopay_owed_dollars()
         paid = sum((payment._value().amount for payment in dollars), Decimal(0))
-        if owed and dollars and paid < min(owed) and proposed.filtered(lambda one: one.method != payments.CREDIT):
-            dollars[-1].amount += float(owed[0] - paid)
+        completed = proposed.filtered(lambda one: one.method != payments.CREDIT)
+        if owed and completed and dollars and paid < min(owed):
+            return dollars[-1], owed[0] - paid
+        return dollars.browse(), Decimal(0)
 
     def _bonopay_replacement_values(self):
-        # EXTENDS: what somebody stated is stated again
+        # EXTENDS: what somebody stated is stated again, dollars at the rate of the new document
         stated = self.sudo().bonopay_payment_ids.filtered(lambda payment: not payment.is_proposed)
-        values = [{name: value for name, value in one.copy_data()[0].items() if name != "move_id"} for one in stated]
+        cut, cents = self._bonopay_cut_dollars()
+        left_out = {"move_id", "rate"} if self._bonopay_usd_rate() else {"move_id"}
+        values = []
+        for payment in stated:
+            kept = {name: value for name, value in payment.copy_data()[0].items() if name not in left_out}
+            values.append({**kept, "amount": payment.amount + (float(cents) if payment == cut else 0.0)})
         return {
             **super()._bonopay_replacement_values(),
             "bonopay_payment_ids": [Command.create(one) for one in values],

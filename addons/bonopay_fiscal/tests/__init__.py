@@ -13,6 +13,7 @@ from . import (
     test_credit_notes,
     test_dgi_alarms,
     test_dgi_status,
+    test_dollars_as_the_law,
     test_due_date,
     test_findings,
     test_fiscal_core,

@@ -7,6 +7,7 @@ from . import (
     role_guard,
     sale_order_advance,
     sale_order_line_reduction,
+    sale_order_line_usd,
     sale_order_offer,
     sale_order_reduction,
     sale_order_return,

@@ -4,6 +4,7 @@ from . import (
     test_loyalty_rewards,
     test_offers,
     test_order_reductions,
+    test_orders_in_dollars,
     test_paths_of_expenses,
     test_paths_of_goods,
     test_paths_of_orders,
