@@ -9,6 +9,7 @@ class ResConfigSettings(models.TransientModel):
     bonopay_outlet_ids = fields.One2many(related="company_id.bonopay_outlet_ids")
     bonopay_take_rate = fields.Boolean(related="company_id.bonopay_take_rate", readonly=False)
     bonopay_rate_words = fields.Char(related="company_id.bonopay_rate_words")
+    bonopay_reference_words = fields.Char(related="company_id.bonopay_reference_words")
     # never stored, not even in the transient table, and always read as empty
     bonopay_new_api_key = fields.Char(
         "API key", compute="_compute_bonopay_new_api_key", inverse="_inverse_bonopay_new_api_key"

@@ -13,6 +13,8 @@ from . import (
     test_credit_notes,
     test_dgi_alarms,
     test_dgi_status,
+    test_dgi_tables,
+    test_dgi_tables_strange,
     test_due_date,
     test_findings,
     test_fiscal_core,
