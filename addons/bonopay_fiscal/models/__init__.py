@@ -50,6 +50,7 @@ from . import (
     payment_transaction,
     product_template,
     res_company,
+    res_company_auditors,
     res_company_rate,
     res_company_reference,
     res_company_reference_findings,

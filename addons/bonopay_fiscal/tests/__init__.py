@@ -1,5 +1,6 @@
 from . import (
     test_after_commit,
+    test_barred_auditors,
     test_batches,
     test_board,
     test_calls,
