@@ -1,5 +1,6 @@
 from . import (
     test_after_commit,
+    test_barred_auditors,
     test_batches,
     test_board,
     test_calls,
@@ -14,6 +15,8 @@ from . import (
     test_dgi_alarms,
     test_dgi_status,
     test_dollars_as_the_law,
+    test_dgi_tables,
+    test_dgi_tables_strange,
     test_due_date,
     test_findings,
     test_fiscal_core,
