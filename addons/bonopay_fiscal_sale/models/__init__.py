@@ -1,6 +1,7 @@
 from . import (
     account_move_advance,
     account_move_reduction,
+    account_move_resale,
     account_move_send,
     account_move_settlement,
     payment_transaction,

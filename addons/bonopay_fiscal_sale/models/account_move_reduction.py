@@ -42,12 +42,18 @@ class AccountMove(models.Model):
         return posted
 
     def _bonopay_keep_reductions_of_orders(self):
-        """A reduction stays invoiced until all of its sale is credited: each credit note repeats its whole note, and
+        """A reduction stays invoiced until nothing is left of its sale: each credit note repeats its whole note, and
         the order would give it once more."""
         for move in self.filtered(lambda move: move.move_type == "out_refund" and move.bonopay_required):
             notes = move.invoice_line_ids.filtered(lambda line: line.display_type == "line_note")
-            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_credited():
+            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_given_up():
                 notes.sale_line_ids = False
+
+    def _bonopay_is_given_up(self):
+        """Whether credit notes took all of this sale back, and nothing of its articles is invoiced any more: what was
+        sold again bears its share of the reductions already."""
+        ordered = self._bonopay_lines().sale_line_ids.sudo()
+        return self._bonopay_is_credited() and not any(line.qty_invoiced > 0 for line in ordered)
 
     def _bonopay_compare_with_orders(self):
         """Tell where the law's rounding leaves no way to the total that an order shows, or an invoice of whole orders

@@ -8,6 +8,7 @@ from . import (
     test_paths_of_goods,
     test_paths_of_orders,
     test_paths_of_the_website,
+    test_resale,
     test_roles_of_orders,
     test_sales_order,
     test_translations,
