@@ -4,6 +4,7 @@ from . import (
     account_move_resale,
     account_move_send,
     account_move_settlement,
+    account_move_surplus,
     payment_transaction,
     role_guard,
     sale_order_advance,
