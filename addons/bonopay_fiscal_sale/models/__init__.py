@@ -5,6 +5,7 @@ from . import (
     account_move_send,
     account_move_settlement,
     account_move_surplus,
+    account_tax,
     payment_transaction,
     role_guard,
     sale_order_advance,

@@ -133,3 +133,38 @@ class TestAdvancesBeforeTheSeals(LeftOverCase):
         by_hand._bonopay_lines().extra_tax_data = False
         self.post(by_hand)
         self.assertEqual(self.invoiced(order).mapped("move_type"), ["out_invoice"])
+
+
+@tagged("post_install", "-at_install")
+class TestAdvancesWithSpecificTaxes(LeftOverCase):
+    """An advance is of all that the customer will pay: a specific tax is in its amount, and is stated when the article
+    is sold (SFE §1.13)."""
+
+    def assert_settled(self, *taxes, asked, method="percentage", amount=30.0):
+        lines = [self.order_line(quantity=10, tax_ids=(self.tax_b | tax).ids) for tax in taxes]
+        order = self.order(*lines, self.order_line(self.delivery, 1))
+        advance = self.advance(order, method, amount)
+        self.assert_sealed(advance)
+        self.assertAlmostEqual(advance.amount_total, asked(order), delta=0.01)
+        self.assertFalse([item for item in self.sealed(advance)["items"] if item["specific_tax"]])
+        self.assertEqual([group["code"] for group in self.sealed(advance)["tax_groups"]], ["B"])
+        self.pay(advance)
+        invoice, credit = self.invoiced(order)
+        self.post_all(invoice)
+        self.assert_sealed(invoice | credit, 2)
+        self.assertEqual(invoice.amount_total, order.amount_total)
+        self.assertEqual(self.owed_by_customer(), round(order.amount_total - advance.amount_total, 2))
+        self.assertNotEqual(self.sealed(invoice)["totals"]["specific_tax"], "0.00")
+
+    def test_sfe_1_13_an_advance_on_a_specific_tax_of_a_fixed_amount(self):
+        self.assert_settled(self.specific_tax("amount", 5000), asked=lambda order: order.amount_total * 0.3)
+
+    def test_sfe_1_13_an_advance_on_a_specific_tax_by_quantity(self):
+        self.assert_settled(self.specific_tax("quantity", 150), asked=lambda order: order.amount_total * 0.3)
+
+    def test_sfe_1_13_an_advance_on_a_specific_tax_in_percent(self):
+        self.assert_settled(self.specific_tax("percent", 10), asked=lambda order: order.amount_total * 0.3)
+
+    def test_sfe_1_13_a_fixed_advance_on_several_specific_taxes(self):
+        taxes = (self.specific_tax("amount", 5000), self.specific_tax("quantity", 150), self.specific_tax("percent", 7))
+        self.assert_settled(*taxes, asked=lambda _order: 200000.0, method="fixed", amount=200000.0)
