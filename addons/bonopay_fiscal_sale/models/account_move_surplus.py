@@ -25,6 +25,14 @@ class AccountMove(models.Model):
             paid = sum(note.amount_total - note.reversed_entry_id.amount_residual for note in notes)
             move.bonopay_advance_surplus = max(paid - move.amount_total, 0) if notes else 0
 
+    def _compute_payment_state(self):
+        # EXTENDS 'account': a final invoice that its advances paid is not one that was taken back
+        res = super()._compute_payment_state()
+        for move in self.filtered(lambda move: move.payment_state == "reversed"):
+            if move.bonopay_advance_credit_ids and not move.reversal_move_ids:
+                move.payment_state = "paid"
+        return res
+
     def _bonopay_reconcile_settlement(self):
         # EXTENDS: what is left is told, since it is easily forgotten
         notes = (self | self.bonopay_advance_credit_ids).filtered("bonopay_final_invoice_id")

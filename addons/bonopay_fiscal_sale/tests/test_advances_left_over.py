@@ -52,6 +52,7 @@ class TestAdvancesBeyondTheSale(LeftOverCase):
         totals = [self.sealed(move)["totals"]["total"] for move in (advance, invoice, credit)]
         self.assertEqual(totals, ["261000.00", "104400.00", "261000.00"])
         self.assertEqual((invoice.amount_residual, credit.amount_residual), (0, 156600.0))
+        self.assertEqual(invoice.payment_state, "paid", "nothing of this sale was taken back")
         self.assertEqual(self.owed_by_customer(), -156600.0)
         self.assertEqual(self.sealed(invoice)["payments"][0]["method"], "CREDIT", "the advance paid it")
 
