@@ -1,6 +1,7 @@
 from . import (
     test_advances,
     test_advances_left_over,
+    test_cards,
     test_live_advances,
     test_loyalty_rewards,
     test_offers,
