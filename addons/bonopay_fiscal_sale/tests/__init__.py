@@ -10,6 +10,7 @@ from . import (
     test_paths_of_goods,
     test_paths_of_orders,
     test_paths_of_the_website,
+    test_random_orders,
     test_resale,
     test_roles_of_orders,
     test_sales_order,
