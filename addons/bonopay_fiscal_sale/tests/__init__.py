@@ -1,5 +1,7 @@
 from . import (
     test_advances,
+    test_advances_left_over,
+    test_cards,
     test_live_advances,
     test_loyalty_rewards,
     test_offers,
@@ -9,6 +11,8 @@ from . import (
     test_paths_of_goods,
     test_paths_of_orders,
     test_paths_of_the_website,
+    test_random_orders,
+    test_resale,
     test_roles_of_orders,
     test_sales_order,
     test_translations,
