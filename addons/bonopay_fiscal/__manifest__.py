@@ -54,6 +54,8 @@
         "demo/res_partner.xml",
         "demo/product_product.xml",
         "demo/res_users.xml",
+        "demo/res_currency_rate.xml",
+        "demo/account_move.xml",
     ],
     "assets": {
         "web.assets_backend": ["bonopay_fiscal/static/src/views/**/*"],
