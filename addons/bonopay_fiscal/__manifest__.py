@@ -45,6 +45,7 @@
         "views/bonopay_cash_movement_views.xml",
         "report/report_paperformat.xml",
         "report/report_invoice_templates.xml",
+        "report/report_invoice_screen_templates.xml",
         "report/report_ticket_templates.xml",
         "report/report_poster_templates.xml",
     ],
