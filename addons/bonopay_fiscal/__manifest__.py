@@ -46,6 +46,7 @@
         "report/report_paperformat.xml",
         "report/report_invoice_style.xml",
         "report/report_invoice_templates.xml",
+        "report/report_invoice_screen_templates.xml",
         "report/report_ticket_templates.xml",
         "report/report_poster_templates.xml",
     ],
@@ -55,6 +56,8 @@
         "demo/res_partner.xml",
         "demo/product_product.xml",
         "demo/res_users.xml",
+        "demo/res_currency_rate.xml",
+        "demo/account_move.xml",
     ],
     "assets": {
         "web.assets_backend": ["bonopay_fiscal/static/src/views/**/*"],

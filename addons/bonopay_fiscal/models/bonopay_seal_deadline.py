@@ -17,7 +17,7 @@ DEADLINE = timedelta(hours=48)
 NOTICE = timedelta(hours=12)
 #: States in which nothing happens by itself any more.
 STUCK_STATES = ("invalid", "rejected", "dead")
-#: States of documents that somebody is reminded of. After a rejection only a credit note helps, and that was said.
+#: States of documents that somebody is reminded of. What was rejected is to be replaced, and that was said.
 _REMINDED_STATES = (*OPEN_STATES, "invalid", "dead")
 #: Beyond so many documents of a company that wait past their reminder, one activity an outlet tells of all others.
 _MOST_REMINDERS = 20

@@ -12,6 +12,7 @@ from . import (
     test_connection,
     test_core,
     test_credit_notes,
+    test_demo_data,
     test_dgi_alarms,
     test_dgi_status,
     test_dollars_as_the_law,

@@ -1,3 +1,4 @@
+from ast import literal_eval
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -92,6 +93,16 @@ class TestBoard(FiscalCase):
         self.assertEqual(board.search([*self._mine(seals), ("board", "!=", False)]), refused)
         done = board.search([*self._mine(seals), ("board", "=", False)], order="id")
         self.assertEqual(done, overdue | near | waiting)
+
+    def test_what_was_rejected_and_replaced_is_not_on_the_board(self):
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.post()
+        shown = literal_eval(self.env.ref("bonopay_fiscal.bonopay_seal_board_action").domain)
+        board = self.env["bonopay.seal"].with_context(active_test=False)
+        self.assertEqual(board.search([*self._mine(move.bonopay_seal_id), *shown]), move.bonopay_seal_id)
+        move.action_bonopay_replace()
+        self.assertFalse(board.search([*self._mine(move.bonopay_seal_id), *shown]))
 
     def test_the_board_shows_every_column_and_opens_the_invoice(self):
         seal = self._waiting()
