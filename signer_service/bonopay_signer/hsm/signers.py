@@ -16,6 +16,7 @@ rare and all verified. A failure ends the process, and the whole batch raises.
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
@@ -203,8 +204,9 @@ class Signers:
         for process in running:
             self._dismiss(process)
             process.hang_up()
+        deadline = time.monotonic() + _CLOSING_PATIENCE
         for process in running:
-            process.wait(_CLOSING_PATIENCE)
+            process.wait(max(0.0, deadline - time.monotonic()))
 
     # --- Requests ----------------------------------------------------------------------------------------------------
 
