@@ -44,7 +44,7 @@ async def signs_again(signers: Signers, within: float = 20.0) -> None:
 
 
 def pids(signers: Signers) -> list[int]:
-    return [process.pid for process in signers._alive]
+    return [process.pid for process in signers._crew.alive]
 
 
 def openssl_verifies(folder: Path, key: PublicKey, signature_der: bytes, message: bytes) -> bool:

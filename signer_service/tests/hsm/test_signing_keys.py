@@ -64,7 +64,7 @@ async def test_another_key_under_the_same_label_is_not_used(
     shutil.copytree(other.objects, own_hsm.objects)
     signers._pin = other.pin
     os.kill(pids(signers)[0], signal.SIGKILL)
-    await until(lambda: "another key" in str(signers._why()), "the new process sees the foreign key")
+    await until(lambda: "another key" in str(signers._crew.why()), "the new process sees the foreign key")
     with pytest.raises(KeyMissing, match="another key"):
         await signers.check()
 
