@@ -23,7 +23,14 @@ from bonopay_signer.tenants.secrets import SecretBox, new_key
 from ..fiscal.builders import accepted
 from .databases import Database, throw_away_database
 from .plain import plain_client
-from .processes import Process, free_port, python_environment, run_signer_command, wait_until
+from .processes import (
+    Process,
+    free_port,
+    python_environment,
+    run_signer_command,
+    run_signer_command_here,
+    wait_until,
+)
 from .relay import Relay
 from .sandbox import ISF, OTHER_SELLER, SELLER, Sandbox
 from .tokens import Token
@@ -200,7 +207,8 @@ class Stand:
 
     def verify(self, *outlets: Outlet):
         """``bonopay-signer verify`` over these outlets."""
-        return self.command("verify", *itertools.chain.from_iterable(("--outlet", outlet.id) for outlet in outlets))
+        options = itertools.chain.from_iterable(("--outlet", outlet.id) for outlet in outlets)
+        return run_signer_command_here("verify", *options, environment=self.environment)
 
     def assert_sound(self, outlet: Outlet, invoices: int) -> None:
         """The chain verifies, has that many invoices without a gap, and the DGI certified each exactly once."""
