@@ -16,7 +16,6 @@ class AccountMove(models.Model):
     @api.depends(
         "state",
         "amount_total",
-        "bonopay_payment_ids.francs",
         "bonopay_advance_credit_ids.amount_total",
         "bonopay_advance_credit_ids.reversed_entry_id.amount_residual",
     )
@@ -24,8 +23,7 @@ class AccountMove(models.Model):
         for move in self:
             notes = move.bonopay_advance_credit_ids.filtered(lambda note: note.state == "draft")
             paid = sum(note.amount_total - note.reversed_entry_id.amount_residual for note in notes)
-            cards = sum(move.bonopay_payment_ids.filtered("sale_line_id").mapped("francs"))
-            move.bonopay_advance_surplus = max(paid + cards - move.amount_total, 0) if notes else 0
+            move.bonopay_advance_surplus = max(paid - move.amount_total, 0) if notes else 0
 
     def _compute_payment_state(self):
         # EXTENDS 'account': a final invoice that its advances paid is not one that was taken back
