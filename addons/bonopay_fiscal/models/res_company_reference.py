@@ -108,11 +108,14 @@ class ResCompany(models.Model):
         except SignerError as error:
             code = error.code
         except SerializationFailure:
-            return  # somebody else reads or writes them: asked again in the next run
+            code = None  # somebody else reads or writes them: asked again in the next run
         except Exception:
             _logger.exception("company %s: the DGI's tables", self.id)
             code = "answer_malformed"
-        self._bonopay_note_reading(bonopay_reference_error=code)
+        # a savepoint takes back the rows of rates, and not what was remembered of them
+        self.env.registry.clear_cache()
+        if code:
+            self._bonopay_note_reading(bonopay_reference_error=code)
 
     def _bonopay_note_reading(self, **values):
         """Keep how a reading went, unless somebody else is writing the company."""
@@ -148,14 +151,27 @@ class ResCompany(models.Model):
         findings = source.root_id._bonopay_reference_differences(tables, today, taken)
         told = source.root_id._bonopay_told_findings()
         new = [finding for finding in findings if finding.key not in told]
-        if new:
-            source._bonopay_call_owner(new)
+        keys = {finding.key for finding in findings}
+        if new and not source._bonopay_call_owner_surely(new):
+            keys &= told  # they are called in the next reading
         self._bonopay_note_reading(
             bonopay_reference_read_at=tables.answered_at,
             bonopay_reference_error=False,
-            bonopay_reference_findings=json.dumps(sorted(finding.key for finding in findings)),
+            bonopay_reference_findings=json.dumps(sorted(keys)),
         )
         return new
+
+    def _bonopay_call_owner_surely(self, findings):
+        """:return: whether an owner was called; that it fails costs nothing of what was read"""
+        try:
+            with self.env.cr.savepoint():
+                self._bonopay_call_owner(findings)
+                return True
+        except SerializationFailure:
+            raise
+        except Exception:
+            _logger.exception("company %s: nobody was called for the DGI's tables", self.id)
+            return False
 
     def bonopay_read_reference_now(self):
         """Read the DGI's tables, and the dollar's rate of the day where the company takes it; tell what came of it.

@@ -79,7 +79,7 @@ class ResCompany(models.Model):
             return None
         return Finding(
             "rate", reference.TAX_GROUPS, told.code, ours=exact_rate(same._ended()), begins=same.valid_from,
-            taxes=taxes, prepared=taxes._bonopay_prepare_at(told.rate), **common,
+            taxes=taxes, prepared=taxes._bonopay_prepare_surely(told.rate), **common,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------------

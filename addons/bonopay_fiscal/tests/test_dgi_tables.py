@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..core import reference
-from .common import FiscalCase, fiscal_user
+from .common import FiscalCase, fiscal_user, make_company
 from .signer_twin import API_KEY, dgi_tables
 
 NOWHERE = "http://127.0.0.1:9"
@@ -22,6 +22,8 @@ class DgiTablesCase(FiscalCase):
         super().setUpClass()
         cls.outlet.test_mode = False
         cls.owner = fiscal_user(cls.env, "bp_owner", "bonopay_fiscal.group_fiscal_owner", cls.company)
+        # whoever is called is called in English, whatever language the database has
+        cls.env["res.users"].search([("share", "=", False)]).lang = "en_US"
 
     def setUp(self):
         super().setUp()
@@ -177,7 +179,7 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.assertEqual(self.row_of("C").valid_from, self.day(-1), "since both tell it")
 
     def test_row_49_each_main_company_is_told_of_its_own_taxes_and_the_rate_is_one(self):
-        other = self._make_company("Autre SARL", "B7654329Z")
+        other = make_company(self.env, "Autre SARL", "B7654329Z")
         other.bonopay_configure(self.twin.url, API_KEY)
         outlet = self.env["bonopay.outlet"].create(
             {"name": "Autre", "code": "LUB001", "company_id": other.id, "state": "live"}

@@ -49,3 +49,52 @@ class TestStrangeTables(DgiTablesCase):
             self.run_cron()
         self.assertTrue(self.company.bonopay_reference_error)
         self.assertTrue(self.company.bonopay_reference_asked_at)
+
+    def test_row_49_what_was_remembered_of_rates_that_were_taken_back_is_forgotten(self):
+        def fails(*args):
+            self.assertEqual(self.rate_on("C", self.today), 4, "remembered from here on")
+            raise RuntimeError("boom")
+
+        self.tell({"C": ("4", -3)})
+        company, name = self.env.registry["res.company"], "_bonopay_reference_differences"
+        with (
+            patch.object(company, name, fails),
+            self.assertLogs("odoo.addons.bonopay_fiscal.models.res_company_reference", "ERROR"),
+        ):
+            self.run_cron()
+        self.assertEqual(self.rate_on("C", self.today), 5)
+
+    def test_row_49_a_name_that_is_taken_in_another_language_costs_neither_the_rate_nor_the_tax(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        tax = self.tax("bonopay_sale_c")
+        for english, french in (("Four", "4%"), ("Four C", "4% C")):
+            other = tax.with_context(lang="en_US").copy({"name": english, "bonopay_group": "B", "amount": 16})
+            other.with_context(lang="fr_FR").name = french
+        self.tell({"C": ("4", -3), "O": ("2", -3)})
+        self.run_cron()
+        self.assertFalse(self.company.bonopay_reference_error)
+        self.assertEqual([self.rate_on(letter, self.today) for letter in "CO"], [4, 2])
+        prepared = self.env["account.tax"].with_context(active_test=False).search(
+            [("company_id", "=", self.company.id), ("bonopay_group", "=", "C"), ("amount", "=", 4)]
+        )  # fmt: skip
+        self.assertEqual(prepared.with_context(lang="en_US").mapped("name"), ["4%"])
+        self.assertEqual(prepared.with_context(lang="fr_FR").mapped("name"), ["4% C 2"])
+
+    def test_row_49_what_fails_beside_the_rates_does_not_cost_them(self):
+        self.tell({"C": ("4", -3)})
+        tax, company = self.env.registry["account.tax"], self.env.registry["res.company"]
+        for model, name, logger in (
+            (tax, "_bonopay_prepare_at", "account_tax_proposal"),
+            (company, "_bonopay_call_owner", "res_company_reference"),
+        ):
+            with (
+                self.subTest(name),
+                patch.object(model, name, side_effect=RuntimeError("boom")),
+                self.assertLogs(f"odoo.addons.bonopay_fiscal.models.{logger}", "ERROR"),
+            ):
+                self.run_cron()
+                self.assertEqual(self.rate_on("C", self.today), 4)
+                self.assertFalse(self.company.bonopay_reference_error)
+            self.company.bonopay_reference_findings = False
+        self.run_cron()
+        self.assertIn("Taxes at this rate", self.outlet.activity_ids.sorted("id")[-1:].note)
