@@ -44,6 +44,15 @@ class Tables:
     disputed: frozenset[tuple[str, str]]
     judged_otherwise: frozenset[str]
 
+    def may_be_taken(self, letter: str) -> bool:
+        """Whether what is told of a tax group is told alike everywhere, and is what the signer's core judges by.
+
+        >>> tables = Tables(None, {}, frozenset({(TAX_GROUPS, "B")}), frozenset("C"))
+        >>> [tables.may_be_taken(letter) for letter in "ABC"]
+        [True, False, False]
+        """
+        return (TAX_GROUPS, letter) not in self.disputed and letter not in self.judged_otherwise
+
 
 def parse(body: dict, today: date) -> Tables:
     """Read an answer of ``GET /api/v1/reference``.

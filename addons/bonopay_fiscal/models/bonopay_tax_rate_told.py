@@ -27,6 +27,9 @@ class BonopayTaxRate(models.Model):
     def _take_told(self, tables, today):
         """Add the rates that the DGI tells and that are new here.
 
+        What the signer's core does not judge by is left for the reading after it does: at a rate that Odoo alone has
+        the group could not be sold at all.
+
         A row that is there is never changed but for its end. What was decided here for the day that the DGI names, or
         for a later one, stands; so does the rate of each day on which a document of the group was sealed.
 
@@ -36,16 +39,14 @@ class BonopayTaxRate(models.Model):
         """
         taker = self.with_env(self.env(user=SUPERUSER_ID, su=True, context={}))
         rows = tables.rows.get(reference.TAX_GROUPS, {}).values()
-        agreed = (row for row in rows if (reference.TAX_GROUPS, row.code) not in tables.disputed)
+        agreed = (row for row in rows if tables.may_be_taken(row.code))
         taken = taker.browse().union(*(taker._take_one(row, today) for row in agreed))
         return taken.with_env(self.env)
 
     def _take_one(self, told, today):
         group = self.env["bonopay.tax.group"].search([("code", "=", told.code)])
         in_force = self._of_group(group).filtered(lambda row: row._holds_on(today))
-        if not group or (told.code in dgi.LEVY_GROUPS and told.rate) or exact_rate(in_force) == told.rate:
-            return self.browse()
-        if self._of_group(group).filtered(lambda row: row.valid_from >= told.since):
+        if not group or exact_rate(in_force) == told.rate or self._of_group(group)._stand_against(told):
             return self.browse()
         first_day = max(told.since, self._day_after_last_sale(group, told.since))
         before = self._of_group(group).filtered(lambda row: row._holds_on(first_day))
@@ -56,6 +57,11 @@ class BonopayTaxRate(models.Model):
         if before:
             before._end_on(first_day - _DAY)
         return self.create(values)
+
+    def _stand_against(self, told):
+        """Whether these rows of a group, or the law, keep Odoo from ever taking what the DGI tells."""
+        has_no_rate = told.code in dgi.LEVY_GROUPS and told.rate
+        return bool(has_no_rate or self.filtered(lambda row: row.valid_from >= told.since))
 
     def _of_group(self, group):
         return self.search([("group_id", "=", group.id)])

@@ -14,8 +14,9 @@ OWNER = "bonopay_fiscal.group_fiscal_owner"
 class Finding(NamedTuple):
     """Something that an owner has to know of the DGI's tables.
 
-    :ivar kind: ``rate`` (the DGI's rate is taken), ``kept`` (it is not: what was entered here stands), ``disputed``,
-        ``withdrawn``, ``unknown`` or ``missing`` (a code that only the DGI, or only Odoo, has)
+    :ivar kind: ``rate`` (the DGI's rate is taken), ``kept`` (it is not: what was entered here stands), ``waiting`` (not
+        before the signer's core judges by it), ``disputed``, ``withdrawn``, ``unknown`` or ``missing`` (a code that
+        only the DGI, or only Odoo, has)
     :ivar rate: the DGI's, in percent
     :ivar ours: Odoo's rate of before, or that stands
     :ivar begins: first day of the rate in Odoo
@@ -72,13 +73,14 @@ class ResCompany(models.Model):
         now = rows.filtered(lambda row: row._holds_on(today))
         common = {"rate": told.rate, "since": told.since, "is_judged_otherwise": told.code in tables.judged_otherwise}
         same = rows.filtered(lambda row: exact_rate(row) == told.rate and (row == now or row.valid_from > today))[:1]
-        if not same:
+        if not same and (rows._stand_against(told) or not common["is_judged_otherwise"]):
             return Finding("kept", reference.TAX_GROUPS, told.code, ours=exact_rate(now), **common)
         taxes = self.env["account.tax"]._bonopay_of_other_rate(self, told.code, told.rate)
-        if same == now and not taxes and same not in taken:
+        if same and same == now and not taxes and same not in taken:
             return None
         return Finding(
-            "rate", reference.TAX_GROUPS, told.code, ours=exact_rate(same._ended()), begins=same.valid_from,
+            "rate" if same else "waiting", reference.TAX_GROUPS, told.code,
+            ours=exact_rate(same._ended() if same else now), begins=same.valid_from,
             taxes=taxes, prepared=taxes._bonopay_prepare_surely(told.rate), **common,
         )  # fmt: skip
 
@@ -113,14 +115,16 @@ class ResCompany(models.Model):
 
     def _bonopay_note_lines(self, findings):
         lines = [f"• {self._bonopay_finding_words(finding)}" for finding in findings]
-        if any(finding.prepared for finding in findings):
+        if any(finding.prepared for finding in findings if finding.kind == "rate"):
             lines.append(
                 self.env._(
                     "Activate the prepared taxes under Invoicing ▸ Configuration ▸ Taxes, choose them on your "
                     "products, and archive the old ones."
                 )
             )
-        behind = ", ".join(finding.code for finding in findings if finding.is_judged_otherwise)
+        behind = ", ".join(
+            finding.code for finding in findings if finding.is_judged_otherwise and finding.kind == "rate"
+        )
         if behind:
             lines.append(
                 self.env._(
@@ -133,7 +137,7 @@ class ResCompany(models.Model):
 
     def _bonopay_finding_words(self, finding):
         """One finding in the language of this recordset."""
-        if finding.kind in ("rate", "kept"):
+        if finding.kind in ("rate", "kept", "waiting"):
             return self._bonopay_group_words(finding)
         values = {
             "table": self._bonopay_table_words(finding.table),
@@ -185,6 +189,17 @@ class ResCompany(models.Model):
                 "here: look at Bono Pay ▸ Tax groups and rates.",
                 **values,
             )
+        if finding.kind == "waiting":
+            words = self.env._(
+                "Group %(group)s: the DGI tells %(rate)s %% since %(day)s, and the signer's fiscal core does not have it "
+                "yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told then.",
+                **values,
+            )
+            ready = finding.prepared and self.env._(
+                "Leave the taxes at this rate inactive until then: %s.",
+                self._bonopay_names(finding.prepared.with_env(self.env)),
+            )
+            return " ".join(filter(None, (words, ready)))
         words = [
             self.env._("Group %(group)s: %(rate)s %% since %(day)s (before: %(ours)s).", **values),
             finding.begins > finding.since and self.env._("In Odoo from %s on.", format_date(self.env, finding.begins)),

@@ -128,7 +128,7 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
 
     def test_row_49_the_taxes_of_a_new_rate_are_prepared_and_an_owner_decides(self):
         tax = self.tax("bonopay_sale_c")
-        self.tell({"C": ("4", -3)}, differing="C")
+        self.tell({"C": ("4", -3)})
         self.run_cron()
         made = self.env["account.tax"].with_context(active_test=False).search(
             [("company_id", "=", self.company.id), ("bonopay_group", "=", "C"), ("amount", "=", 4)]
@@ -139,7 +139,7 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.assertEqual(*accounts)
         call = self.calls()
         self.assertEqual(call.user_id, self.owner)
-        for words in ("Group C: 4 % since", "before: 5 %", "“5%", "“4%", "fiscal core still has other rates for: C"):
+        for words in ("Group C: 4 % since", "before: 5 %", "“5%", "“4%", "Activate the prepared taxes"):
             self.assertIn(words, call.note)
         made.active = True
         tax.active = False
@@ -147,6 +147,30 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.run_cron()
         self.assertEqual(len(self.calls()), 1)
         self.assertIn("those of Odoo", self.company.bonopay_reference_words)
+
+    def test_row_49_a_rate_that_the_signer_does_not_judge_by_yet_stops_no_sale_and_is_taken_when_it_does(self):
+        tax = self.tax("bonopay_sale_c")
+        self.tell({"C": ("4", -3), "O": ("2", -3)}, differing="CO")
+        self.run_cron()
+        self.assertEqual([self.rate_on(letter, self.day(9)) for letter in "CO"], [5, 1])
+        note = self.calls().note
+        for words in ("Group C: the DGI tells 4 %", "Odoo keeps 5 % until", "inactive until then: “4%"):
+            self.assertIn(words, note)
+        self.assertNotIn("Activate the prepared taxes", note)
+        self.post(self.draft(self.line(tax_ids=[Command.set(tax.ids)])))
+        self.tell({"C": ("4", -3), "O": ("2", -3)}, differing="O")
+        self.run_cron()
+        self.assertEqual((self.rate_on("C", self.today), self.rate_on("C", self.day(1))), (5, 4))
+        self.assertEqual(self.rate_on("O", self.day(9)), 1)
+        self.assertIn("Group C: 4 % since", "".join(self.calls().mapped("note")))
+
+    def test_row_49_an_owner_who_entered_a_rate_before_the_signer_has_it_is_told_that_it_may_be_refused(self):
+        group = self.env.ref("bonopay_fiscal.tax_group_c")
+        values = {"group_id": group.id, "rate": 4, "valid_from": self.day(-1), "source": "Arrêté"}
+        self.env["bonopay.tax.rate"].create(values)
+        self.tell({"C": ("4", -3)}, differing="C")
+        self.run_cron()
+        self.assertIn("fiscal core still has other rates for: C", self.calls().note)
 
     def test_row_49_a_tax_that_is_there_at_the_new_rate_is_not_made_twice(self):
         tax = self.tax("bonopay_sale_c")
