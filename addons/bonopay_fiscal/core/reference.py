@@ -1,6 +1,6 @@
 """The DGI's own tables as the signer tells them (contracts §5): read strictly, and compared with what Odoo has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
@@ -52,6 +52,19 @@ class Tables:
         [True, False, False]
         """
         return (TAX_GROUPS, letter) not in self.disputed and letter not in self.judged_otherwise
+
+    def disputed_by(self, others: list[dict[str, str]]) -> "Tables":
+        """These tables, where the rates that others were told differ as disputed as those of two addresses.
+
+        >>> told = {"C": Told("C", Decimal(4), date(2026, 11, 30), "")}
+        >>> tables = Tables(None, {TAX_GROUPS: told}, frozenset(), frozenset())
+        >>> [sorted(tables.disputed_by([{"C": rate}]).disputed) for rate in ("4.00", "5")]
+        [[], [('tax_groups', 'C')]]
+        """
+        rows = self.rows.get(TAX_GROUPS, {})
+        found = {(TAX_GROUPS, letter) for other in others for letter, rate in other.items()
+                 if letter in rows and Decimal(rate) != rows[letter].rate}  # fmt: skip
+        return replace(self, disputed=self.disputed | found)
 
 
 def parse(body: dict, today: date) -> Tables:

@@ -16,6 +16,8 @@ from .res_company import connect
 _logger = logging.getLogger(__name__)
 #: After how long the tables are read again; a little less than a day, and after a failure less than an hour.
 _FRESH, _RETRY = timedelta(hours=23), timedelta(minutes=50)
+#: How long what another company was told counts.
+_HEEDED = timedelta(days=7)
 #: The DGI has told the signer nothing yet.
 _UNTOLD = "reference_untold"
 
@@ -36,6 +38,9 @@ class ResCompany(models.Model):
     )
     bonopay_reference_findings = fields.Text(
         readonly=True, copy=False, help="Keys of what differs from the DGI's tables, of which an owner was told."
+    )
+    bonopay_reference_told = fields.Text(
+        readonly=True, copy=False, help="The rates of tax groups that the company was last told, in JSON."
     )
     bonopay_reference_words = fields.Char("The DGI's tables", compute="_compute_bonopay_reference_words")
 
@@ -146,8 +151,11 @@ class ResCompany(models.Model):
             raise SignerError("answer_malformed") from error
         if tables.answered_at is None:
             raise SignerError(_UNTOLD)
-        taken = self.env["bonopay.tax.rate"]._take_told(tables, today)
         source = self._bonopay_unattended()
+        told_here = {letter: str(row.rate) for letter, row in tables.rows.get(reference.TAX_GROUPS, {}).items()
+                     if (reference.TAX_GROUPS, letter) not in tables.disputed}  # fmt: skip
+        tables = tables.disputed_by(source._bonopay_told_elsewhere())
+        taken = self.env["bonopay.tax.rate"]._take_told(tables, today)
         findings = source.root_id._bonopay_reference_differences(tables, today, taken)
         told = source.root_id._bonopay_told_findings()
         new = [finding for finding in findings if finding.key not in told]
@@ -158,8 +166,21 @@ class ResCompany(models.Model):
             bonopay_reference_read_at=tables.answered_at,
             bonopay_reference_error=False,
             bonopay_reference_findings=json.dumps(sorted(keys)),
+            bonopay_reference_told=json.dumps(told_here),
         )
         return new
+
+    def _bonopay_told_elsewhere(self):
+        """What the signers of other main companies in earnest told lately, as a list of ``{letter: rate}``.
+
+        Rates are those of the whole database: no company's signer sets them against another's.
+        """
+        others = self._bonopay_rate_sources().root_id - self.root_id
+        since = fields.Datetime.now() - _HEEDED
+        heeded = others.filtered(
+            lambda root: root.bonopay_reference_read_at and root.bonopay_reference_read_at >= since
+        )
+        return [json.loads(root.bonopay_reference_told or "{}") for root in heeded]
 
     def _bonopay_call_owner_surely(self, findings):
         """:return: whether an owner was called; that it fails costs nothing of what was read"""

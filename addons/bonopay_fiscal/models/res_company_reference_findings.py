@@ -146,8 +146,8 @@ class ResCompany(models.Model):
         }
         return {
             "disputed": self.env._(
-                "%(table)s, %(code)s: the DGI tells different things at different addresses. Nothing was taken; ask "
-                "the signer's operator.",
+                "%(table)s, %(code)s: the DGI tells different things at different addresses, or to the companies of "
+                "this database. Nothing was taken; if that lasts more than a day, ask the signer's operator.",
                 **values,
             ),
             "withdrawn": self.env._(
@@ -191,8 +191,8 @@ class ResCompany(models.Model):
             )
         if finding.kind == "waiting":
             words = self.env._(
-                "Group %(group)s: the DGI tells %(rate)s %% since %(day)s, and the signer's fiscal core does not have it "
-                "yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told then.",
+                "Group %(group)s: the DGI tells %(rate)s %% since %(day)s, and the signer's fiscal core does not have "
+                "it yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told then.",
                 **values,
             )
             ready = finding.prepared and self.env._(

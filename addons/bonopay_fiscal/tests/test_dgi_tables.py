@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from ..core import reference
 from .common import FiscalCase, fiscal_user, make_company
-from .signer_twin import API_KEY, dgi_tables
+from .signer_twin import API_KEY, SignerTwin, dgi_tables
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -55,6 +55,13 @@ class DgiTablesCase(FiscalCase):
     def run_cron_again(self):
         with patch.object(self.env.registry["ir.cron"], "_commit_progress", lambda *args, **kwargs: 100.0):
             self.env["res.company"]._bonopay_cron_read_reference()
+
+    def run_cron_a_day_later(self):
+        """As :meth:`run_cron`, where each company keeps what it was told before."""
+        before = fields.Datetime.now() - timedelta(days=1)
+        read = self.env["res.company"].search([("bonopay_reference_read_at", "!=", False)])
+        read.write({"bonopay_reference_asked_at": before, "bonopay_reference_read_at": before})
+        self.run_cron_again()
 
     def rate_on(self, letter, day):
         return float(self.env["bonopay.tax.group"]._rates_on(day)[letter].rate)
@@ -202,12 +209,39 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.run_cron()
         self.assertEqual(self.row_of("C").valid_from, self.day(-1), "since both tell it")
 
-    def test_row_49_each_main_company_is_told_of_its_own_taxes_and_the_rate_is_one(self):
+    def other_company(self, url):
+        """The outlet of another main company in earnest."""
         other = make_company(self.env, "Autre SARL", "B7654329Z")
-        other.bonopay_configure(self.twin.url, API_KEY)
+        other.bonopay_configure(url, API_KEY)
         outlet = self.env["bonopay.outlet"].create(
             {"name": "Autre", "code": "LUB001", "company_id": other.id, "state": "live"}
         )
+        return outlet
+
+    def test_row_49_a_signer_of_one_company_sets_no_rate_against_what_another_company_is_told(self):
+        with SignerTwin() as twin:
+            twin.day = twin.usd["valid_on"] = str(self.today)
+            twin.addresses = [self.told({"C": ("9", -1)})]
+            outlet = self.other_company(twin.url)
+            self.run_cron()
+            self.run_cron_a_day_later()
+            self.assertEqual(self.rate_on("C", self.day(9)), 5)
+            for note in (self.calls().note, outlet.activity_ids.note):
+                self.assertIn("Tax groups, C: the DGI tells different things", note)
+            twin.addresses = [self.told({"C": ("4", -1)})]
+            self.tell({"C": ("4", -1)})
+            for _run in range(2):  # the one that is asked first goes by what the other was told before
+                self.run_cron_a_day_later()
+            self.assertEqual(self.rate_on("C", self.today), 4)
+            twin.addresses = [self.told({"C": ("9", -1)})]
+            self.run_cron_a_day_later()
+            outlet.active = False
+            self.tell({"C": ("3", 0)})
+            self.run_cron_a_day_later()
+            self.assertEqual(self.rate_on("C", self.today), 3, "one that is no longer live is not heeded")
+
+    def test_row_49_each_main_company_is_told_of_its_own_taxes_and_the_rate_is_one(self):
+        outlet = self.other_company(self.twin.url)
         self.tell({"C": ("4", -3)})
         self.run_cron()
         self.assertEqual(len(self.env["bonopay.tax.rate"].search([("group_id.code", "=", "C"), ("rate", "=", 4)])), 1)
