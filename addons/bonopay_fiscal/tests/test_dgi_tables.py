@@ -133,6 +133,36 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.assertEqual(self.rate_on("C", self.today), 5, "somebody decided for a later day")
         self.assertIn("Odoo keeps 5 %", self.calls().note)
 
+    def test_row_49_a_rate_that_the_dgi_takes_back_goes_before_its_day_and_is_followed_where_it_was_used(self):
+        before, tax = self.row_of("C"), self.tax("bonopay_sale_c")
+        self.post(self.draft(self.line(tax_ids=[Command.set(tax.ids)])))
+        self.tell({"C": ("4", -3), "O": ("2", -3), "G": ("9", -3)})
+        self.run_cron()
+        told = self.row_of("C")
+        self.assertEqual((told.valid_from, told.is_told), (self.day(1), True))
+        self.tell({"C": ("5", 0), "O": ("3", 0)}, differing="G")
+        self.run_cron()
+        self.assertFalse(told.exists(), "it would have begun tomorrow")
+        self.assertEqual((self.row_of("C"), before.valid_to), (before, False))
+        self.assertEqual([self.rate_on("O", self.day(days)) for days in (-1, 0)], [1, 3])
+        self.assertEqual(self.rate_on("G", self.today), 9, "the signer still judges by it")
+        at_3 = self.tax("bonopay_sale_o").copy({"name": "Trois", "amount": 3, "active": True})
+        self.post(self.draft(self.line(tax_ids=[Command.set(at_3.ids)])))
+        self.tell({"O": ("1", 0)})
+        self.run_cron()
+        self.assertEqual([self.rate_on("O", self.day(days)) for days in (0, 1)], [3, 1], "sold at 3 % today")
+
+    def test_row_49_a_rate_that_a_person_corrects_is_theirs_and_nobody_claims_that_the_dgi_told_one(self):
+        self.tell({"C": ("4", -3)})
+        self.run_cron()
+        row = self.row_of("C")
+        row.rate = 6
+        self.assertFalse(row.is_told)
+        row.is_told = True
+        self.assertFalse(row.is_told)
+        self.run_cron()
+        self.assertEqual(self.rate_on("C", self.today), 6)
+
     def test_row_49_the_taxes_of_a_new_rate_are_prepared_and_an_owner_decides(self):
         tax = self.tax("bonopay_sale_c")
         self.tell({"C": ("4", -3)})
