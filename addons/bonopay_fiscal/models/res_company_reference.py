@@ -163,7 +163,8 @@ class ResCompany(models.Model):
         if new and not source._bonopay_call_owner_surely(new):
             keys &= told  # they are called in the next reading
         self._bonopay_note_reading(
-            bonopay_reference_read_at=tables.answered_at,
+            # a signer whose clock is ahead does not put off the next reading
+            bonopay_reference_read_at=min(tables.answered_at, fields.Datetime.now()),
             bonopay_reference_error=False,
             bonopay_reference_findings=json.dumps(sorted(keys)),
             bonopay_reference_told=json.dumps(told_here),

@@ -1,7 +1,11 @@
 """Answers about the DGI's tables that cannot be believed, or that say what cannot be taken (row 49)."""
 
+from datetime import timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
+from odoo import fields
 from odoo.tests import tagged
 
 from .test_dgi_tables import DgiTablesCase
@@ -25,6 +29,14 @@ class TestStrangeTables(DgiTablesCase):
             self.assertEqual(now, rows, number)
             self.assertIn("cannot be read", self.company.bonopay_reference_words, number)
         self.assertFalse(self.calls())
+
+    def test_row_49_a_signer_whose_clock_is_ahead_does_not_put_off_the_next_reading(self):
+        self.twin.addresses[0]["answered_at"] = "2090-01-01T08:00:00Z"
+        self.run_cron()
+        self.assertFalse(self.company.bonopay_reference_error)
+        self.assertLessEqual(self.company.bonopay_reference_read_at, fields.Datetime.now())
+        with freeze_time(fields.Datetime.now() + timedelta(hours=24)):
+            self.assertIn(self.company, self.env["res.company"]._bonopay_reference_due())
 
     def test_row_49_a_levy_with_a_rate_and_a_group_that_odoo_does_not_know_are_told_and_not_taken(self):
         self.tell({"L": ("3", -3), "Q": ("3", -3)})
