@@ -216,10 +216,15 @@ class ResCompany(models.Model):
             words = [self._bonopay_finding_words(finding) for finding in new] or [
                 self.env._("There is nothing new in the DGI's tables.")
             ]
-            words.append(source._bonopay_dollar_words())
         except SignerError as error:
             raise UserError(self._bonopay_reference_error_words(error)) from error
-        kind = "warning" if new else "success"
+        try:
+            words.append(source._bonopay_dollar_words())
+            kind = "warning" if new else "success"
+        except SignerError as error:  # what was read of the tables stays
+            why = self.env["bonopay.outlet"]._signer_words(error)
+            words.append(self.env._("The dollar's rate was not read: %s", why))
+            kind = "warning"
         return self.env["bonopay.outlet"]._notification(kind, " ".join(filter(None, words)))
 
     def _bonopay_dollar_words(self):
@@ -229,7 +234,7 @@ class ResCompany(models.Model):
             return self.root_id.bonopay_rate_words
         with connect(self) as connection:
             usd = connection.reference().body.get("usd")
-        told = usd and self.env._(
+        told = isinstance(usd, dict) and self.env._(
             "The reference rate is %(rate)s CDF for 1 USD since %(day)s. It is not taken, as the settings say.",
             rate=usd.get("rate"),
             day=usd.get("valid_on"),

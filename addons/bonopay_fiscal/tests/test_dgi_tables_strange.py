@@ -38,6 +38,15 @@ class TestStrangeTables(DgiTablesCase):
         with freeze_time(fields.Datetime.now() + timedelta(hours=24)):
             self.assertIn(self.company, self.env["res.company"]._bonopay_reference_due())
 
+    def test_row_49_a_dollar_that_cannot_be_read_does_not_cost_what_was_read_of_the_tables(self):
+        self.addCleanup(setattr, self.twin, "usd", self.twin.usd)
+        self.tell({"C": ("4", -3)})
+        for usd, taken in (({"rate": "x"}, True), (["2300"], True), (["2300"], False), ("2300", False)):
+            self.twin.usd, self.company.bonopay_take_rate = usd, taken
+            told = self.company.bonopay_read_reference_now()["params"]
+            self.assertEqual("The dollar's rate was not read" in told["message"], taken)
+            self.assertEqual(self.rate_on("C", self.today), 4)
+
     def test_row_49_a_levy_with_a_rate_and_a_group_that_odoo_does_not_know_are_told_and_not_taken(self):
         self.tell({"L": ("3", -3), "Q": ("3", -3)})
         self.run_cron()
