@@ -17,6 +17,8 @@ CODES = {
     "item_types": frozenset(dgi.ITEM_TYPES),
 }
 _LONGEST_CODE = 40
+#: As many as the signer reads of one table.
+_MOST_ROWS = 500
 _MOST_DECIMALS = 2
 
 
@@ -116,6 +118,8 @@ def _answer(address: dict, today: date) -> tuple[datetime, dict[str, dict[str, T
     source = f"DGI {urlsplit(address['dgi_url']).netloc}"
     tables = {}
     for table in (TAX_GROUPS, *CODES):
+        if len(address["tables"][table]) > _MOST_ROWS:
+            raise ValueError(f"{table} has more than {_MOST_ROWS} rows")
         rows = [_row(one, table == TAX_GROUPS, source, today) for one in address["tables"][table]]
         tables[table] = {row.code: row for row in rows}
     judged_otherwise = frozenset(one["code"] for one in address["differences"] if one["table"] == TAX_GROUPS)

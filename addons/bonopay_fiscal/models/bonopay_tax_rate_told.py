@@ -24,7 +24,8 @@ class BonopayTaxRate(models.Model):
         "Told by the DGI",
         readonly=True,
         copy=False,
-        help="The row came from the DGI's tables. Off: a person or the law entered it, and it stands against the DGI's.",
+        help="The row came from the DGI's tables. Off: a person or the law entered it, and it stands against the "
+        "DGI's.",
     )
 
     @api.model_create_multi

@@ -18,6 +18,8 @@ _logger = logging.getLogger(__name__)
 _FRESH, _RETRY = timedelta(hours=23), timedelta(minutes=50)
 #: How long what another company was told counts.
 _HEEDED = timedelta(days=7)
+#: Somebody else is writing the company: no code of the signer's.
+_BUSY = "company_busy"
 #: The DGI has told the signer nothing yet.
 _UNTOLD = "reference_untold"
 
@@ -71,6 +73,8 @@ class ResCompany(models.Model):
     def _bonopay_reference_error_words(self, error):
         if error.code == _UNTOLD:
             return self.env._("The DGI has not told its tables to the signer yet. The signer asks every few hours.")
+        if error.code == _BUSY:
+            return self.env._("Somebody else is changing the company. Try again in a moment.")
         return self.env["bonopay.outlet"]._signer_words(error)
 
     def _bonopay_told_findings(self):
@@ -111,7 +115,7 @@ class ResCompany(models.Model):
                 self._bonopay_read_reference()
                 return
         except SignerError as error:
-            code = error.code
+            code = error.code if error.code != _BUSY else None
         except SerializationFailure:
             code = None  # somebody else reads or writes them: asked again in the next run
         except Exception:
@@ -139,7 +143,7 @@ class ResCompany(models.Model):
         """Ask the signer, take what is new, and call an owner for what they have to decide.
 
         :return: what is new to the owner, as a list of :class:`~.res_company_reference_findings.Finding`
-        :raises SignerError: no answer, or none that can be believed
+        :raises SignerError: no answer, or none that can be believed; or somebody else is writing the company
         """
         self.ensure_one()
         today = self.env["bonopay.tax.group"]._fiscal_day()
@@ -152,6 +156,8 @@ class ResCompany(models.Model):
         if tables.answered_at is None:
             raise SignerError(_UNTOLD)
         source = self._bonopay_unattended()
+        if not source.root_id.try_lock_for_update(allow_referencing=True):
+            raise SignerError(_BUSY)  # nothing is taken or told that could not be noted
         told_here = {letter: str(row.rate) for letter, row in tables.rows.get(reference.TAX_GROUPS, {}).items()
                      if (reference.TAX_GROUPS, letter) not in tables.disputed}  # fmt: skip
         tables = tables.disputed_by(source._bonopay_told_elsewhere())
@@ -160,7 +166,7 @@ class ResCompany(models.Model):
         told = source.root_id._bonopay_told_findings()
         new = [finding for finding in findings if finding.key not in told]
         keys = {finding.key for finding in findings}
-        if new and not source._bonopay_call_owner_surely(new):
+        if not source._bonopay_tell_owner_surely(findings, bool(new)):
             keys &= told  # they are called in the next reading
         self._bonopay_note_reading(
             # a signer whose clock is ahead does not put off the next reading
@@ -183,11 +189,11 @@ class ResCompany(models.Model):
         )
         return [json.loads(root.bonopay_reference_told or "{}") for root in heeded]
 
-    def _bonopay_call_owner_surely(self, findings):
-        """:return: whether an owner was called; that it fails costs nothing of what was read"""
+    def _bonopay_tell_owner_surely(self, findings, is_new):
+        """:return: whether an owner was told; that it fails costs nothing of what was read"""
         try:
             with self.env.cr.savepoint():
-                self._bonopay_call_owner(findings)
+                self._bonopay_tell_owner(findings, is_new)
                 return True
         except SerializationFailure:
             raise

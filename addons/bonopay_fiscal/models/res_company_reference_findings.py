@@ -2,7 +2,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from odoo import models
+from odoo import fields, models
 from odoo.tools import format_date, plaintext2html
 
 from ..core import dgi, payload, reference
@@ -44,6 +44,10 @@ class ResCompany(models.Model):
     """What an owner has to decide about the DGI's tables, and how they are called."""
 
     _inherit = "res.company"
+
+    bonopay_reference_activity_id = fields.Many2one(
+        "mail.activity", readonly=True, copy=False, ondelete="set null", groups="base.group_system"
+    )
 
     def _bonopay_reference_differences(self, tables, today, taken):
         """Where Odoo or the taxes of this main company are not at what the DGI tells; taxes at new rates are prepared.
@@ -88,12 +92,28 @@ class ResCompany(models.Model):
     # Calling an owner
     # ------------------------------------------------------------------------------------------------------------
 
+    def _bonopay_tell_owner(self, findings, is_new):
+        """One activity of the main company: made for what is new, renewed, and ended when nothing is left.
+
+        :param is_new: whether an owner who did the activity is called again
+        """
+        call = self.root_id.bonopay_reference_activity_id.filtered("active")
+        reader = self.with_context(lang=call.user_id.lang)
+        if call and findings:
+            call.note = plaintext2html("\n".join(reader._bonopay_note_lines(findings)))
+        elif call:
+            call.action_feedback(feedback=reader.env._("Nothing of the DGI's tables is left to be decided."))
+        elif is_new:
+            self._bonopay_call_owner(findings)
+
     def _bonopay_call_owner(self, findings):
-        """One activity on an outlet of the company whose signer was asked, for an owner to decide."""
+        """An activity on an outlet of the company whose signer was asked, for an owner to decide."""
         outlet = self.bonopay_outlet_ids.filtered(lambda one: one.active and not one.test_mode)[:1]
         user = self._bonopay_owner() or outlet._responsible() or self.env["account.move"]._bonopay_administrator()
         reader = self.with_context(lang=user.lang)
-        outlet.with_context(lang=user.lang, mail_notify_force_send=False).activity_schedule(
+        self.root_id.bonopay_reference_activity_id = outlet.with_context(
+            lang=user.lang, mail_notify_force_send=False
+        ).activity_schedule(
             "mail.mail_activity_data_warning",
             user_id=user.id,
             summary=reader.env._("The DGI's tables: to be decided"),
@@ -192,7 +212,8 @@ class ResCompany(models.Model):
         if finding.kind == "waiting":
             words = self.env._(
                 "Group %(group)s: the DGI tells %(rate)s %% since %(day)s, and the signer's fiscal core does not have "
-                "it yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told then.",
+                "it yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told "
+                "then.",
                 **values,
             )
             ready = finding.prepared and self.env._(

@@ -182,7 +182,7 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         tax.active = False
         self.post(self.draft(self.line(tax_ids=[Command.set(made.ids)])))
         self.run_cron()
-        self.assertEqual(len(self.calls()), 1)
+        self.assertFalse(self.calls(), "decided")
         self.assertIn("those of Odoo", self.company.bonopay_reference_words)
 
     def test_row_49_a_rate_that_the_signer_does_not_judge_by_yet_stops_no_sale_and_is_taken_when_it_does(self):
@@ -217,6 +217,39 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
         self.assertIn("“Quatre", self.calls().note)
         found = self.env["account.tax"].with_context(active_test=False).search([("bonopay_group", "=", "C")])
         self.assertEqual(found.filtered(lambda one: one.amount == 4 and one.company_id == self.company), mine)
+
+    def test_row_49_one_activity_is_renewed_and_ends_with_what_it_was_for(self):
+        self.tell({"C": ("4", -3)})
+        self.run_cron()
+        call = self.calls()
+        self.tell({"C": ("4", -3)}, without="P")
+        self.run_cron()
+        self.assertEqual(self.calls(), call)
+        for words in ("Group C: 4 %", "Tax groups, P"):
+            self.assertIn(words, call.note)
+        call.action_feedback()
+        self.run_cron()
+        self.assertFalse(self.calls(), "an owner has seen it, and nothing is new")
+        self.tell({"C": ("4", -3)}, without="PG")
+        self.run_cron()
+        self.assertEqual(len(self.calls()), 1)
+        self.assertIn("Tax groups, G", self.calls().note)
+        self.tell({"C": "5"})
+        self.run_cron()
+        self.assertFalse(self.calls())
+
+    def test_row_49_a_company_that_somebody_is_changing_is_read_later_as_a_whole(self):
+        self.tell({"C": ("4", -3)})
+        with patch.object(self.env.registry["res.company"], "try_lock_for_update", lambda self, **_: self.browse()):
+            self.run_cron()
+            with self.assertRaisesRegex(UserError, "changing the company"):
+                self.company.bonopay_read_reference_now()
+        self.assertEqual(self.rate_on("C", self.today), 5)
+        self.assertFalse(
+            self.calls() or self.company.bonopay_reference_error or self.company.bonopay_reference_asked_at
+        )
+        self.run_cron_again()
+        self.assertEqual((self.rate_on("C", self.today), len(self.calls())), (4, 1))
 
     def test_row_49_codes_that_only_one_side_has_are_told_to_the_owner(self):
         types = (reference.CODES["invoice_types"] - {"ET"}) | {"FX"}

@@ -20,7 +20,7 @@ class TestStrangeTables(DgiTablesCase):
             None, [None], "tables", [{**address, "tables": {}}], [{**address, "differences": None}],
             [{**address, "answered_at": "hier"}], [self.told({"C": ("NaN", -3)})], [self.told({"C": ("-4", -3)})],
             [self.told({"C": ("4.125", -3)})], [self.told({"C": (None, -3)})], [self.told({"C": ("100", -3)})],
-            [self.told({"C": ("4", 2)})],
+            [self.told({"C": ("4", 2)})], [self.told(codes={"item_types": [f"X{number}" for number in range(501)]})],
         ]  # fmt: skip
         for number, addresses in enumerate(strange):
             self.twin.addresses = addresses
@@ -106,7 +106,7 @@ class TestStrangeTables(DgiTablesCase):
         tax, company = self.env.registry["account.tax"], self.env.registry["res.company"]
         for model, name, logger in (
             (tax, "_bonopay_prepare_at", "account_tax_proposal"),
-            (company, "_bonopay_call_owner", "res_company_reference"),
+            (company, "_bonopay_tell_owner", "res_company_reference"),
         ):
             with (
                 self.subTest(name),
