@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from odoo import Command
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..core import arithmetic, payload
 from ..core.arithmetic import CENT, exact, round2
@@ -278,3 +279,26 @@ class TestSpecificTaxesInDollars(DollarCase):
         owed = move.line_ids.filtered(lambda line: line.display_type == "payment_term")
         self.assertEqual((owed.amount_currency, owed.balance), (24.36, 56028.0))
         self.assert_booked_as_sealed(self.post(move))
+
+    def test_an_upgrade_goes_on_past_a_draft_that_cannot_be_reckoned(self):
+        self.dollar(2300)
+        first, broken, last = (self.sold((10.0, 1, self.tax_b, self.nothing)) for _number in range(3))
+        reckon, reckoned = type(first)._bonopay_reckon_draft, []
+
+        def some(move):
+            reckoned.append(move)
+            if move == broken:
+                move.ref = "half done"
+                self.env.flush_all()
+                self.env.cr.execute("SELECT 1 / 0")
+            reckon(move)
+
+        with (
+            patch.object(type(first), "_bonopay_reckon_draft", some),
+            mute_logger("odoo.sql_db"),
+            self.assertLogs("post_dollars", "WARNING") as told,
+        ):
+            migration("19.0.1.4.0", "post-dollars").migrate(self.env.cr, "19.0.1.3.0")
+        self.assertLessEqual({first, broken, last}, set(reckoned))
+        self.assertEqual([f"account.move {broken.id}" in line for line in told.output], [True])
+        self.assertFalse(broken.ref)
