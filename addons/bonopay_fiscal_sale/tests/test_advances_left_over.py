@@ -94,6 +94,33 @@ class TestAdvancesBeyondTheSale(LeftOverCase):
         self.post_all(invoice)
         self.assertEqual((credit.amount_residual, self.owed_by_customer()), (0, 104400.0))
 
+    def credited(self, invoice, part):
+        """A sealed credit note on such a part of the quantities of an invoice, which it settles as far as it can."""
+        note = invoice._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        for line in note._bonopay_lines():
+            line.quantity *= part
+        self.post_all(note)
+        owed = (invoice | note).line_ids.filtered(lambda line: line.account_type == "asset_receivable")
+        owed.filtered(lambda line: not line.reconciled).reconcile()
+        return note
+
+    def test_what_an_advance_and_the_return_of_a_part_settle_is_paid_and_not_reversed(self):
+        order = self.order()
+        self.pay(self.advance(order, amount=50.0))
+        invoice, _credit = self.invoiced(order)
+        self.post_all(invoice)
+        self.credited(invoice, 0.5)
+        self.assertEqual((invoice.amount_residual, invoice.payment_state), (0, "paid"))
+
+    def test_a_final_invoice_that_was_taken_back_as_a_whole_is_reversed(self):
+        order = self.order()
+        self.advance(order, amount=50.0)
+        invoice, _credit = self.invoiced(order)
+        self.post_all(invoice)
+        self.assertEqual(invoice.payment_state, "not_paid")
+        self.credited(invoice, 1)
+        self.assertEqual((invoice.amount_residual, invoice.payment_state), (0, "reversed"))
+
 
 @tagged("post_install", "-at_install")
 class TestAdvancesBeforeTheSeals(LeftOverCase):
