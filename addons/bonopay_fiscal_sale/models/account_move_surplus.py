@@ -29,7 +29,10 @@ class AccountMove(models.Model):
         # EXTENDS 'account': a final invoice that its advances paid is not one that was taken back
         res = super()._compute_payment_state()
         for move in self.filtered(lambda move: move.payment_state == "reversed"):
-            if move.bonopay_advance_credit_ids and not move.reversal_move_ids:
+            given_back = sum(
+                move.reversal_move_ids.filtered(lambda note: note.state == "posted").mapped("amount_total")
+            )
+            if move.bonopay_advance_credit_ids and move.currency_id.compare_amounts(given_back, move.amount_total) < 0:
                 move.payment_state = "paid"
         return res
 

@@ -69,3 +69,20 @@ class TestOrdersInDollars(CommerceCase):
         # 23 000 / 2 500 = 9.20
         self.assertEqual((order.order_line.price_total, order.amount_total), (22.27, 22.27))
         self.assertEqual(self.invoice_of(order)[0].amount_total, 22.27)
+
+    def test_sfe_1_30_what_advances_left_of_dollars_is_paid_at_the_rate_of_the_final_invoice(self):
+        self.dollar(2300)
+        order = self.in_dollars((200.0, 1, self.tax("tva_exempt_0")))
+        self.advance(order, "fixed", 100.0)
+        self.dollar(2500)
+        invoice, credit = self.invoiced(order)
+        self.assertEqual((invoice.amount_total, credit.amount_total), (200.0, 100.0))
+        self.assertEqual((invoice.amount_total_signed, credit.amount_total_signed), (500000.0, -230000.0))
+        cash = self.env["account.journal"].create({"name": "Caisse", "code": "CAIS", "type": "cash"})
+        invoice.preferred_payment_method_line_id = cash.inbound_payment_method_line_ids[:1]
+        invoice.invoice_payment_term_id = False
+        self.post_all(invoice)
+        paid = json.loads(invoice.bonopay_seal_id.payload)["payments"]
+        self.assertEqual(
+            [(one["method"], one["amount"]) for one in paid], [("ESPECES", "250000.00"), ("CREDIT", "250000.00")]
+        )
