@@ -9,6 +9,7 @@ from . import (
     payment_transaction,
     role_guard,
     sale_order_advance,
+    sale_order_line_rebate,
     sale_order_line_reduction,
     sale_order_line_usd,
     sale_order_offer,

@@ -134,6 +134,8 @@ class TestResale(ReductionCase):
         rebate._bonopay_lines().write({"price_unit": 500.0, "bonopay_original_price": 45000.0})
         self.assertEqual(self.seal(rebate).state, "certified")
         self.assertFalse(list(order.order_line._bonopay_to_sell_again()))
+        bags = order.order_line.filtered(lambda line: line.product_id == self.rice)
+        self.assertEqual((bags.qty_invoiced, order.invoice_status), (4, "invoiced"))
 
     def test_what_a_corrected_copy_sells_again_is_not_sold_a_third_time(self):
         self.rice.invoice_policy = "delivery"
