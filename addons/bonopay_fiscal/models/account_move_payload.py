@@ -46,15 +46,20 @@ class AccountMove(models.Model):
     def _bonopay_cashier(self):
         """The operator (SFE §1.2 w): who posts; for what the server posts by itself, or a customer on the website, who
         is in charge of the sale, else of the outlet. Empty when there is nobody."""
-        outlet = self.journal_id.bonopay_outlet_id.sudo()
-        in_charge = self.invoice_user_id, self.reversed_entry_id.invoice_user_id, self.create_uid
-        known = (self.env.user, *in_charge, outlet and outlet._responsible())
-        return next((user for user in known if user and self._bonopay_is_operator(user)), self.env["res.users"])
+        return next(filter(self._bonopay_is_operator, self._bonopay_known_operators()), self.env["res.users"])
+
+    def _bonopay_known_operators(self):
+        yield self.env.user
+        yield self.invoice_user_id
+        yield self.reversed_entry_id.invoice_user_id
+        yield self.create_uid
+        if outlet := self.journal_id.bonopay_outlet_id.sudo():
+            yield outlet._responsible()
 
     def _bonopay_is_operator(self, user):
         """Whether a user is a person of the merchant's: neither the server nor a customer, nor another company's."""
         user = user.sudo()
-        return user.id != SUPERUSER_ID and user._is_internal() and self.company_id in user.company_ids
+        return user and user.id != SUPERUSER_ID and user._is_internal() and self.company_id in user.company_ids
 
     def _bonopay_nif(self, vat):
         """A NIF without the spaces and hyphens that people type."""
