@@ -27,6 +27,7 @@ from . import (
     bonopay_guarded,
     bonopay_outlet,
     bonopay_outlet_life,
+    bonopay_outlet_reading,
     bonopay_outlet_status,
     bonopay_payment,
     bonopay_print,
