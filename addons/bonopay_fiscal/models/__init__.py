@@ -44,6 +44,8 @@ from . import (
     bonopay_seal_production,
     bonopay_seal_ready,
     bonopay_signer_core,
+    bonopay_source,
+    bonopay_source_status,
     bonopay_tax_group,
     bonopay_tax_rate_told,
     ir_attachment,

@@ -93,7 +93,8 @@ class AccountMove(models.Model):
 
     def _bonopay_locked_moves(self):
         # drafts have no seal: their many writes need no look into the database
-        return self.sudo().filtered("posted_before")._bonopay_live_seals().filtered(lambda s: s._locks_move()).move_id
+        sealed = self.sudo().filtered("posted_before")._bonopay_seal_of_each()
+        return self.sudo().browse().concat(*(move for move, seal in sealed.items() if seal._locks_source()))
 
     def _bonopay_demand_unlocked(self, vals):
         touched = LOCKED_FIELDS & vals.keys()

@@ -24,7 +24,7 @@ class AccountMove(models.Model):
         return payload.Document(
             document_id=str(uuid.uuid4()),
             merchant_nif=self._bonopay_nif(company.vat),
-            outlet_id=self.journal_id.bonopay_outlet_id.code,
+            outlet_id=self._bonopay_outlet().code,
             cashier_id=str(cashier.id),
             cashier_name=cashier.name,
             invoice_type=self.bonopay_invoice_type,
@@ -39,6 +39,14 @@ class AccountMove(models.Model):
             comments=tuple(payload.comment_lines(self.bonopay_comments)),
         )
 
+    def _bonopay_outlet(self):
+        """The outlet of its journal."""
+        return self.journal_id.bonopay_outlet_id
+
+    def _bonopay_credited_sources(self):
+        # EXTENDS 'bonopay.source'
+        return self.reversed_entry_id
+
     def _bonopay_lines(self):
         """The article lines: sections and notes say nothing to the DGI."""
         return self.invoice_line_ids.filtered(lambda line: line.display_type == "product")
@@ -46,7 +54,7 @@ class AccountMove(models.Model):
     def _bonopay_cashier(self):
         """The operator (SFE §1.2 w): who posts; for what the server posts by itself, or a customer on the website, who
         is in charge of the sale, else of the outlet. Empty when there is nobody."""
-        outlet = self.journal_id.bonopay_outlet_id.sudo()
+        outlet = self._bonopay_outlet().sudo()
         in_charge = self.invoice_user_id, self.reversed_entry_id.invoice_user_id, self.create_uid
         known = (self.env.user, *in_charge, outlet and outlet._responsible())
         return next((user for user in known if user and self._bonopay_is_operator(user)), self.env["res.users"])
@@ -67,7 +75,7 @@ class AccountMove(models.Model):
         if len(modes) == 1:
             return modes.pop()
         sale = self._bonopay_credited_sale()
-        return sale["price_mode"] if sale else self.journal_id.bonopay_outlet_id.price_mode
+        return sale["price_mode"] if sale else self._bonopay_outlet().price_mode
 
     def _bonopay_price_modes(self):
         taxes, _specific = self._bonopay_lines().tax_ids._bonopay_split_taxes()
