@@ -45,7 +45,8 @@ class AccountMove(models.Model):
 
     def _bonopay_credited_sources(self):
         # EXTENDS 'bonopay.source'
-        return self.reversed_entry_id
+        seal = self.reversed_entry_id._bonopay_foreign_seal()
+        return seal._source() if seal else self.reversed_entry_id
 
     def _bonopay_lines(self):
         """The article lines: sections and notes say nothing to the DGI."""

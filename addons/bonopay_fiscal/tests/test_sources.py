@@ -103,3 +103,70 @@ class TestUpgradedSeals(OtherSourceCase):
         seal = move.bonopay_seal_id
         self.assertEqual((seal.source_name, seal.partner_id), (move.name, self.client))
         self.assertEqual(sale.source_name, "T/0001")
+
+
+@tagged("post_install", "-at_install")
+class TestForeignSeal(OtherSourceCase):
+    """An invoice that is made from a sealed sale is no second document: it is sealed once."""
+
+    def setUp(self):
+        super().setUp()
+        self.sold = self.issue()
+        self.move = self.draft()
+        patched = patch.object(
+            self.env.registry["account.move"],
+            "_bonopay_foreign_seal",
+            lambda move: self.sold if move == self.move else self.env["bonopay.seal"],
+        )
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_posting_freezes_nothing_and_asks_the_signer_nothing(self):
+        self.twin.requests.clear()
+        move = self.post(self.move)
+        self.assertEqual(move.state, "posted")
+        self.assertFalse(move.bonopay_seal_ids)
+        self.assertFalse(self.twin.requests)
+        both = self.post(self.draft() | self.draft())
+        self.assertEqual(len(both.bonopay_seal_ids), 2, "others are sealed as before")
+
+    def test_what_the_law_refused_of_an_invoice_does_not_keep_it_back(self):
+        self.move.bonopay_client_type = False
+        self.assertTrue(self.move._bonopay_faults())
+        self.assertFalse(self.move.bonopay_findings)
+        self.assertEqual(self.post(self.move).state, "posted")
+
+    def test_its_status_and_paper_are_those_of_the_sale(self):
+        move = self.post(self.move)
+        self.assertEqual((move.bonopay_seal_id, move.bonopay_state), (self.sold, "certified"))
+        self.assertEqual(move.bonopay_fiscal_number, self.sold.fiscal_number)
+        self.assertTrue(move._bonopay_has_own_paper())
+        self.assertEqual(move._get_report_base_filename(), self.sold.fiscal_number)
+        page = str(self.env["ir.actions.report"]._render_qweb_html("account.account_invoices", move.ids)[0], "utf-8")
+        self.assertIn(self.sold.dgi_code, page)
+        self.assertIn("116,00", page)
+
+    def test_it_is_locked_as_the_sale_is(self):
+        move = self.post(self.move)
+        self.assertEqual(move._bonopay_locked_moves(), move)
+        for change in (move.button_draft, move.unlink, lambda: move.write({"partner_id": self.walk_in.id})):
+            with self.assertRaises(UserError), self.cr.savepoint():
+                change()
+        with self.assertRaises(UserError), self.cr.savepoint():
+            move.invoice_line_ids.price_unit = 1
+
+    def test_to_draft_it_takes_no_refusal_of_the_sale_with_it(self):
+        self.twin.problem_next(422, "payload_invalid")
+        self.sold = self.issue(self.sale(name="T/0002"))
+        move = self.post(self.move)
+        self.assertEqual(move.bonopay_state, "invalid")
+        move.button_draft()
+        self.assertEqual((move.state, self.sold.superseded), ("draft", False))
+
+    def test_a_credit_note_names_the_seal_of_the_sale(self):
+        move = self.post(self.move)
+        note = move._reverse_moves([{"bonopay_credit_nature": "RAN", "bonopay_credit_reason": "Retour"}])
+        credited = note._bonopay_credit()
+        self.assertEqual(credited.original_fiscal_number, self.sold.fiscal_number)
+        self.assertEqual(credited.original_dgi_code, self.sold.dgi_code)
+        self.assertEqual(note._bonopay_credited_sources(), self.sold._source())
