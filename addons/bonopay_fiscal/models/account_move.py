@@ -59,11 +59,12 @@ class AccountMove(models.Model):
 
     def _bonopay_seal_of_each(self):
         # EXTENDS 'bonopay.source': it may have been sealed before it was an invoice
-        foreign = {move.sudo(): seal.sudo() for move in self._origin if (seal := move._bonopay_foreign_seal())}
+        foreign = {move: seal for move in self._origin.sudo() if (seal := move._bonopay_foreign_seal())}
         return super()._bonopay_seal_of_each() | foreign
 
     def _bonopay_foreign_seal(self):
-        """The live seal of the sale that this invoice was made from, where that was sealed as such. Hook.
+        """The live seal of the sale that this invoice was made from, where that was sealed as such; called with sudo.
+        Hook.
 
         A sale is sealed once: the invoice then gets no seal of its own, and is locked, shown and printed by this one.
         Whoever gives one extends :meth:`_compute_bonopay_seal` with what it depends on, and
@@ -73,7 +74,7 @@ class AccountMove(models.Model):
 
     def _bonopay_to_seal(self):
         """Those of these invoices that are sealed when they are posted."""
-        return self.filtered(lambda move: move.bonopay_required and not move._bonopay_foreign_seal())
+        return self.filtered(lambda move: move.bonopay_required and not move.sudo()._bonopay_foreign_seal())
 
     @api.depends("bonopay_state")
     def _compute_show_reset_to_draft_button(self):

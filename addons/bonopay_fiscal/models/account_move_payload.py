@@ -45,7 +45,7 @@ class AccountMove(models.Model):
 
     def _bonopay_credited_sources(self):
         # EXTENDS 'bonopay.source'
-        seal = self.reversed_entry_id._bonopay_foreign_seal()
+        seal = self.sudo().reversed_entry_id._bonopay_foreign_seal()
         return seal._source() if seal else self.reversed_entry_id
 
     def _bonopay_lines(self):

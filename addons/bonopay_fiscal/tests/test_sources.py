@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from psycopg2.errors import ForeignKeyViolation, UniqueViolation
 
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -65,7 +65,7 @@ class TestSources(OtherSourceCase):
         seals, sale = self.env["bonopay.seal"], self.sale()
         values = seals._frozen_values(sale)
         for named in ({"sale_id": False}, {"move_id": self.draft().id}):
-            with self.assertRaisesRegex(ValidationError, values["document_id"]), self.cr.savepoint():
+            with self.assertRaisesRegex(ValueError, f"{values['document_id']} names"), self.cr.savepoint():
                 seals._as_writer().create({**values, **named})
         with self.assertRaisesRegex(ValueError, "res.partner is no source"):
             seals._source_field("res.partner")
