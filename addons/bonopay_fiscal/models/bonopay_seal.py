@@ -46,7 +46,7 @@ class BonopaySeal(models.Model):
     move_id = fields.Many2one(
         "account.move", "Invoice", readonly=True, index=True, ondelete="restrict", check_company=True
     )
-    source_name = fields.Char("Document", readonly=True, help="What the merchant calls it: the invoice's own number.")
+    source_name = fields.Char("Document", readonly=True)  # what the merchant calls it: the invoice's own number
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, index=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True, ondelete="restrict")
     outlet_id = fields.Many2one(

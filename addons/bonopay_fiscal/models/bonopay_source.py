@@ -16,7 +16,7 @@ class BonopaySource(models.AbstractModel):
 
     _name = "bonopay.source"
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    _description = "Sale that is sealed"
+    _description = "Fiscal document"
 
     # ------------------------------------------------------------------------------------------------------------
     # What is sealed
