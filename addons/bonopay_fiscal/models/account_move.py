@@ -1,65 +1,17 @@
 from odoo import api, fields, models
-from odoo.tools import SQL
 
 from ..core import dgi
-from .bonopay_seal import CORRECTABLE_STATES, STATES
+from .bonopay_source import BonopaySource
+from .bonopay_source_status import SEAL_FIELDS
 
-#: Computed fields that mirror the live seal: field of the move → field of the seal. They have no column and no
-#: inverse; a value that somebody sends for them is dropped.
-MIRRORED = {
-    "bonopay_state": "state",
-    "bonopay_fiscal_number": "fiscal_number",
-    "bonopay_short_code": "short_code",
-    "bonopay_dgi_code": "dgi_code",
-    "bonopay_sealed_at": "sealed_at",
-    "bonopay_message": "last_error_message",
-    "bonopay_next_attempt_at": "next_attempt_at",
-    "bonopay_comparison": "comparison_table",
-    "bonopay_is_test": "test_mode",
-    "bonopay_deadline_at": "deadline_at",
-}
-READ_ONLY_FIELDS = frozenset(MIRRORED) | {"bonopay_seal_id", "bonopay_seal_ids", "bonopay_locked", "bonopay_required"}
+READ_ONLY_FIELDS = SEAL_FIELDS | {"bonopay_required"}
 
 
 class AccountMove(models.Model):
-    _inherit = "account.move"
+    _name = "account.move"
+    _inherit = [BonopaySource._name, "account.move"]  # by import: this file comes before the other's turn
 
     bonopay_seal_ids = fields.One2many("bonopay.seal", "move_id", "Seals", readonly=True, copy=False)
-    bonopay_seal_id = fields.Many2one(
-        "bonopay.seal", "Seal", compute="_compute_bonopay_seal", search="_search_bonopay_seal_id", compute_sudo=True
-    )
-    bonopay_state = fields.Selection(
-        STATES, "Fiscal status", compute="_compute_bonopay_seal", search="_search_bonopay_state", compute_sudo=True
-    )
-    bonopay_fiscal_number = fields.Char(
-        "Fiscal number", compute="_compute_bonopay_seal", search="_search_bonopay_fiscal_number", compute_sudo=True
-    )
-    bonopay_short_code = fields.Char(
-        "Short code", compute="_compute_bonopay_seal", search="_search_bonopay_short_code", compute_sudo=True
-    )
-    bonopay_dgi_code = fields.Char(
-        "DEF/DGI code", compute="_compute_bonopay_seal", search="_search_bonopay_dgi_code", compute_sudo=True
-    )
-    bonopay_sealed_at = fields.Datetime("Sealed on", compute="_compute_bonopay_seal", compute_sudo=True)
-    # the reason tells how the server is set up: not for the portal
-    bonopay_message = fields.Text(
-        "Reason", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
-    )
-    bonopay_comparison = fields.Html(
-        "Our totals and the DGI's",
-        compute="_compute_bonopay_seal",
-        compute_sudo=True,
-        sanitize=False,
-        groups="base.group_user",
-    )
-    bonopay_next_attempt_at = fields.Datetime(
-        "Next attempt", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
-    )
-    bonopay_deadline_at = fields.Datetime(
-        "To be normalised by", compute="_compute_bonopay_seal", compute_sudo=True, groups="base.group_user"
-    )
-    bonopay_is_test = fields.Boolean("Test document", compute="_compute_bonopay_seal", compute_sudo=True)
-    bonopay_locked = fields.Boolean("Handed to the signer", compute="_compute_bonopay_seal", compute_sudo=True)
     bonopay_required = fields.Boolean(
         "Sealed on posting",
         compute="_compute_bonopay_required",
@@ -105,23 +57,24 @@ class AccountMove(models.Model):
     # What the seal says
     # ------------------------------------------------------------------------------------------------------------
 
-    @api.depends_context("lang")
-    @api.depends(
-        "bonopay_seal_ids.superseded", *(f"bonopay_seal_ids.{name}" for name in MIRRORED.values() if name != "id")
-    )
-    def _compute_bonopay_seal(self):
-        live = self._bonopay_live_seals().grouped("move_id")
-        none = self.env["bonopay.seal"]
-        for move in self:
-            seal = live.get(move._origin, none)
-            move.bonopay_seal_id = seal
-            move.bonopay_locked = bool(seal) and seal.state not in CORRECTABLE_STATES
-            for mirror, name in MIRRORED.items():
-                move[mirror] = seal[name]
+    def _bonopay_seal_of_each(self):
+        # EXTENDS 'bonopay.source': it may have been sealed before it was an invoice
+        foreign = {move: seal for move in self._origin.sudo() if (seal := move._bonopay_foreign_seal())}
+        return super()._bonopay_seal_of_each() | foreign
 
-    def _bonopay_live_seals(self):
-        """The live seals of these moves, read from the database, whatever the caller's rights and cache say."""
-        return self.env["bonopay.seal"].sudo().search([("move_id", "in", self._origin.ids), ("superseded", "=", False)])
+    def _bonopay_foreign_seal(self):
+        """The live seal of the sale that this invoice was made from, where that was sealed as such; called with sudo.
+        Hook.
+
+        A sale is sealed once: the invoice then gets no seal of its own, and is locked, shown and printed by this one.
+        Whoever gives one extends :meth:`_compute_bonopay_seal` with what it depends on, and
+        :meth:`_bonopay_sealed_domain` and :meth:`_bonopay_seal_sql` so that it is found.
+        """
+        return self.env["bonopay.seal"]
+
+    def _bonopay_to_seal(self):
+        """Those of these invoices that are sealed when they are posted."""
+        return self.filtered(lambda move: move.bonopay_required and not move.sudo()._bonopay_foreign_seal())
 
     @api.depends("bonopay_state")
     def _compute_show_reset_to_draft_button(self):
@@ -190,45 +143,6 @@ class AccountMove(models.Model):
             if self[name]:
                 res[name] = self[name]
         return res
-
-    # ------------------------------------------------------------------------------------------------------------
-    # Searching and grouping by what the seal says
-    # ------------------------------------------------------------------------------------------------------------
-
-    def _search_bonopay_seal_id(self, operator, value):
-        return self._bonopay_search("id", operator, value)
-
-    def _search_bonopay_state(self, operator, value):
-        return self._bonopay_search("state", operator, value)
-
-    def _search_bonopay_fiscal_number(self, operator, value):
-        return self._bonopay_search("fiscal_number", operator, value)
-
-    def _search_bonopay_short_code(self, operator, value):
-        return self._bonopay_search("short_code", operator, value)
-
-    def _search_bonopay_dgi_code(self, operator, value):
-        return self._bonopay_search("dgi_code", operator, value)
-
-    def _bonopay_search(self, name, operator, value):
-        if operator not in ("in", "like", "ilike", "=like", "=ilike", "any"):
-            return NotImplemented
-        live = fields.Domain("superseded", "=", False)
-        found = fields.Domain("bonopay_seal_ids", "any!", live & fields.Domain(name, operator, value))
-        if operator == "in" and False in value:
-            filled = fields.Domain(name, "!=", False)
-            found |= fields.Domain("bonopay_seal_ids", "not any!", live & filled)
-        return found
-
-    def _field_to_sql(self, alias, field_expr, query=None):
-        # EXTENDS base: lists of invoices are grouped and sorted by fiscal status without a column to keep in step
-        if field_expr in ("bonopay_state", "bonopay_fiscal_number"):
-            return SQL(
-                "(SELECT seal.%s FROM bonopay_seal seal WHERE seal.move_id = %s AND seal.superseded IS NOT TRUE)",
-                SQL.identifier(MIRRORED[field_expr]),
-                SQL.identifier(alias, "id"),
-            )
-        return super()._field_to_sql(alias, field_expr, query)
 
     # ------------------------------------------------------------------------------------------------------------
     # Buttons

@@ -115,4 +115,5 @@ class AccountMove(models.Model):
         """Those of these moves that a write may cancel, through "draft": the rejected ones."""
         if not self._bonopay_is_annulling() or vals.get("state") not in ("draft", "cancel"):
             return self.browse()
-        return self._bonopay_live_seals().filtered(lambda seal: seal.state == "rejected").move_id
+        sealed = self._bonopay_seal_of_each()
+        return self.browse().concat(*(move for move, seal in sealed.items() if seal.state == "rejected"))

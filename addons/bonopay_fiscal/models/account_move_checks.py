@@ -39,7 +39,7 @@ class AccountMove(models.Model):
         checked._bonopay_date_dollars()
         checked._bonopay_demand_no_fault()
         posted = super(AccountMove, self._bonopay_issuing())._post(soft).with_env(self.env)
-        fiscal = posted.filtered("bonopay_required")
+        fiscal = posted._bonopay_to_seal()
         # an invoice without date gets today's: it may be posted although its accounting date seemed to lie ahead
         # and what is in dollars is reckoned anew with its date
         fiscal.filtered(lambda move: move not in checked or move._bonopay_usd_rate())._bonopay_demand_no_fault()
@@ -53,12 +53,8 @@ class AccountMove(models.Model):
     def _bonopay_to_post(self, soft):
         """Those that the coming posting concerns: a soft one leaves future documents alone."""
         today = fields.Date.context_today(self)
-        return self.filtered(
-            lambda move: (
-                move.bonopay_required
-                and move.state == "draft"
-                and not (soft and (move.date or move.invoice_date or today) > today)
-            )
+        return self._bonopay_to_seal().filtered(
+            lambda move: move.state == "draft" and not (soft and (move.date or move.invoice_date or today) > today)
         )
 
     def _bonopay_demand_no_fault(self):

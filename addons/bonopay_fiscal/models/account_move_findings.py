@@ -61,6 +61,8 @@ class AccountMove(models.Model):
         """
         if not self._origin.id or not self.bonopay_required or (self.state, self.bonopay_state) == ("posted", False):
             return []
+        if self.sudo()._bonopay_foreign_seal():
+            return []  # what is to be mended is what it was made from
         refused = self._bonopay_refused_seal()
         if refused:
             return self._bonopay_findings_of(refused)

@@ -83,7 +83,8 @@ class AccountMove(models.Model):
     # at_uninstall: a caller's context could otherwise claim to be an uninstallation
     @api.ondelete(at_uninstall=True)
     def _unlink_except_handed_to_signer(self):
-        if self.env["bonopay.seal"].sudo().search_count([("move_id", "in", self.ids)], limit=1):
+        own = self.env["bonopay.seal"].sudo().search_count([("move_id", "in", self.ids)], limit=1)
+        if own or self._bonopay_locked_moves():
             raise UserError(
                 self.env._("A document that was handed to the signer is kept, also when it was refused: cancel it.")
             )
@@ -93,7 +94,8 @@ class AccountMove(models.Model):
 
     def _bonopay_locked_moves(self):
         # drafts have no seal: their many writes need no look into the database
-        return self.sudo().filtered("posted_before")._bonopay_live_seals().filtered(lambda s: s._locks_move()).move_id
+        sealed = self.sudo().filtered("posted_before")._bonopay_seal_of_each()
+        return self.sudo().browse().concat(*(move for move, seal in sealed.items() if seal._locks_source()))
 
     def _bonopay_demand_unlocked(self, vals):
         touched = LOCKED_FIELDS & vals.keys()
@@ -133,7 +135,7 @@ class AccountMove(models.Model):
         self._bonopay_demand_unlocked({"state": "draft"})
         res = super().button_draft()
         if not self._bonopay_is_annulling():
-            self._bonopay_live_seals()._supersede()
+            self._bonopay_live_seals().filtered("move_id")._supersede()  # what it was made from keeps its own
         return res
 
 

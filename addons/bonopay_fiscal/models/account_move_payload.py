@@ -24,7 +24,7 @@ class AccountMove(models.Model):
         return payload.Document(
             document_id=str(uuid.uuid4()),
             merchant_nif=self._bonopay_nif(company.vat),
-            outlet_id=self.journal_id.bonopay_outlet_id.code,
+            outlet_id=self._bonopay_outlet().code,
             cashier_id=str(cashier.id),
             cashier_name=cashier.name,
             invoice_type=self.bonopay_invoice_type,
@@ -38,6 +38,15 @@ class AccountMove(models.Model):
             foreign_currency=self._bonopay_foreign_currency(),
             comments=tuple(payload.comment_lines(self.bonopay_comments)),
         )
+
+    def _bonopay_outlet(self):
+        """The outlet of its journal."""
+        return self.journal_id.bonopay_outlet_id
+
+    def _bonopay_credited_sources(self):
+        # EXTENDS 'bonopay.source'
+        seal = self.sudo().reversed_entry_id._bonopay_foreign_seal()
+        return seal._source() if seal else self.reversed_entry_id
 
     def _bonopay_lines(self):
         """The article lines: sections and notes say nothing to the DGI."""
@@ -53,7 +62,7 @@ class AccountMove(models.Model):
         yield self.invoice_user_id
         yield self.reversed_entry_id.invoice_user_id
         yield self.create_uid
-        if outlet := self.journal_id.bonopay_outlet_id.sudo():
+        if outlet := self._bonopay_outlet().sudo():
             yield outlet._responsible()
 
     def _bonopay_is_operator(self, user):
@@ -72,7 +81,7 @@ class AccountMove(models.Model):
         if len(modes) == 1:
             return modes.pop()
         sale = self._bonopay_credited_sale()
-        return sale["price_mode"] if sale else self.journal_id.bonopay_outlet_id.price_mode
+        return sale["price_mode"] if sale else self._bonopay_outlet().price_mode
 
     def _bonopay_price_modes(self):
         taxes, _specific = self._bonopay_lines().tax_ids._bonopay_split_taxes()

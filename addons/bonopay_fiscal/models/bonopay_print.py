@@ -19,6 +19,7 @@ class BonopayPrint(models.Model):
 
     seal_id = fields.Many2one("bonopay.seal", required=True, readonly=True, index=True, ondelete="restrict")
     move_id = fields.Many2one(related="seal_id.move_id")
+    source_name = fields.Char(related="seal_id.source_name")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True, ondelete="restrict")
     outlet_id = fields.Many2one("bonopay.outlet", required=True, readonly=True, index=True, ondelete="restrict")
     fiscal_number = fields.Char(related="seal_id.fiscal_number")

@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from ..core import dgi
 from .bonopay_guarded import BonopayGuarded
 
-#: States in which nothing is sealed and nothing will be: the only ones that let the invoice go back to draft.
+#: States in which nothing is sealed and nothing will be: the only ones that let the sale be corrected.
 CORRECTABLE_STATES = ("invalid",)
 #: States in which the signer has the document in its ledger.
 SEALED_STATES = ("sealed", "certified", "rejected", "unknown")
@@ -26,12 +26,13 @@ class BonopaySeal(models.Model):
 
     Invariants:
 
-    * the payload is frozen when the invoice is posted, in the same transaction; later changes of partners, products
+    * it is of one source (:class:`bonopay.source`): an invoice, or what another module sells with;
+    * the payload is frozen when the source is issued, in the same transaction; later changes of partners, products
       or taxes do not reach it;
     * a document id is given once; the signer seals it once, however often it is sent;
     * nobody creates, changes or deletes a seal, not even an administrator or code with ``sudo()``: only the methods
       of this model do, through :meth:`bonopay.guarded._as_writer`;
-    * at most one live seal per invoice; a refused payload stays as history, superseded by the next posting.
+    * at most one live seal per source; a refused payload stays as history, superseded by the next posting.
     """
 
     _name = "bonopay.seal"
@@ -43,8 +44,10 @@ class BonopaySeal(models.Model):
     _is_kept = True
 
     move_id = fields.Many2one(
-        "account.move", "Invoice", required=True, readonly=True, index=True, ondelete="restrict", check_company=True
+        "account.move", "Invoice", readonly=True, index=True, ondelete="restrict", check_company=True
     )
+    source_name = fields.Char("Document", readonly=True)  # what the merchant calls it: the invoice's own number
+    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, index=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True, ondelete="restrict")
     outlet_id = fields.Many2one(
         "bonopay.outlet", required=True, readonly=True, index=True, ondelete="restrict", check_company=True
@@ -117,7 +120,45 @@ class BonopaySeal(models.Model):
     )
     _outbox_index = models.Index("(next_attempt_at) WHERE state IN ('to_seal', 'sealed', 'unknown')")
 
-    @api.depends("document_id", "fiscal_number", "move_id.name")
+    @api.depends("document_id", "fiscal_number", "source_name")
     def _compute_display_name(self):
         for seal in self:
-            seal.display_name = seal.fiscal_number or seal.move_id.name or seal.document_id
+            seal.display_name = seal.fiscal_number or seal.source_name or seal.document_id
+
+    # ------------------------------------------------------------------------------------------------------------
+    # What it is of
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _source_fields(self):
+        """The fields of which one names the source. Hook: whoever adds one gives it ``index``, ``ondelete="restrict"``
+        and a unique index like :attr:`_live_seal_unique`.
+
+        :rtype: list[str]
+        """
+        return ["move_id"]
+
+    @api.model
+    def _source_field(self, model):
+        """The field that names a source of a model.
+
+        :raises ValueError: nothing of this model is sealed
+        """
+        for name in self._source_fields():
+            if self._fields[name].comodel_name == model:
+                return name
+        raise ValueError(f"{model} is no source of seals: bonopay.seal._source_fields() names none of its records")
+
+    def _source(self):
+        """What this seal is of.
+
+        :rtype: bonopay.source
+        """
+        self.ensure_one()
+        return next(filter(None, (self[name] for name in self._source_fields())), self.env["account.move"])
+
+    @api.constrains(lambda self: ["document_id", *self._source_fields()])
+    def _check_one_source(self):
+        for seal in self:  # nobody but code makes seals: this is for its author
+            if len(named := [name for name in self._source_fields() if seal[name]]) != 1:
+                raise ValueError(f"Document {seal.document_id} names {named} as its source: a seal has exactly one")

@@ -1,14 +1,10 @@
 import logging
 
 from odoo import models
-from odoo.tools import plaintext2html
 
 from .bonopay_seal import OPEN_STATES
 
 _logger = logging.getLogger(__name__)
-
-#: Kind of the activities that the sealing process makes on invoices, and ends by itself.
-ALERT_TYPE = "bonopay_fiscal.mail_activity_fiscal_document"
 
 
 class BonopaySeal(models.Model):
@@ -22,12 +18,12 @@ class BonopaySeal(models.Model):
             user = seal._whom_to_call(seal.user_id)
             seal = seal.with_context(lang=user.lang)
             if seal.state == "invalid":
-                seal.move_id.sudo().activity_unlink([ALERT_TYPE])  # what it was refused for before is mended
+                seal._source()._bonopay_open_calls().unlink()  # what it was refused for before is mended
             seal._call(user, seal._alert_note())
 
     def _call(self, user, note):
-        """One activity on the invoice; texts are in the language of this recordset."""
-        self.move_id._bonopay_call(user, self.env._("Fiscal document needs attention"), note)
+        """One activity on the source; texts are in the language of this recordset."""
+        self._source()._bonopay_call(user, self.env._("Fiscal document needs attention"), note)
 
     def _alert_note(self):
         late = self.env._("Not normalised for a day. The law gives 48 hours (arrêté 033, art. 7 g).")
@@ -38,7 +34,7 @@ class BonopaySeal(models.Model):
     def _whom_to_call(self, *users):
         """The first of these who can act, else whoever is responsible for the outlet, else the administrator."""
         self.ensure_one()
-        admin = self.move_id._bonopay_administrator()
+        admin = self._source()._bonopay_administrator()
         candidates = [*users, self.outlet_id.sudo()._responsible(), admin]
         able = next((user for user in candidates if self._can_act(user)), None)
         if not able:
@@ -46,30 +42,14 @@ class BonopaySeal(models.Model):
         return able or admin
 
     def _can_act(self, user):
-        """Whether a user is there and may work on the invoice: no customer, and not the server itself."""
+        """Whether a user is there and may work on the source: no customer, and not the server itself."""
         if not user.active or user.share or self.company_id not in user.company_ids:
             return False
-        move = self.move_id.with_user(user).with_context(allowed_company_ids=self.company_id.ids)
-        return move.has_access("write")
+        source = self._source().with_user(user).with_context(allowed_company_ids=self.company_id.ids)
+        return source.has_access("write")
 
     def _close_alerts(self):
         """What was called for is done: the document is sealed."""
-        for activity in self.move_id.sudo().activity_search([ALERT_TYPE]):
+        for activity in self._source()._bonopay_open_calls():
             words = self.with_context(lang=activity.user_id.lang).env._("Sealed as %s.", self.fiscal_number)
             activity.action_feedback(feedback=words)
-
-
-class AccountMove(models.Model):
-    _inherit = "account.move"
-
-    def _bonopay_call(self, user, summary, note):
-        """One activity on the invoice, which ends by itself when it is sealed."""
-        # whoever posted or paid may be waiting: the mail about the activity goes by the queue
-        self.sudo().with_context(mail_notify_force_send=False).activity_schedule(
-            ALERT_TYPE, user_id=user.id, summary=summary, note=plaintext2html(note)
-        )
-
-    def _bonopay_administrator(self):
-        """Who is called when nobody else can be."""
-        admin = self.env.ref("base.user_admin", raise_if_not_found=False) or self.env.ref("base.user_root")
-        return admin.sudo()

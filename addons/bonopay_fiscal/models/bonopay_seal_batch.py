@@ -101,19 +101,20 @@ class BonopaySeal(models.Model):
 
     def _cut(self, limit):
         """Requests of ``limit`` documents at most; a credit note is in none with its original (contracts §5)."""
-        batch, size = self.browse(), 0
+        batch, size, sources, credited = self.browse(), 0, set(), set()
         for seal in self:
             length = len(seal.payload.encode()) + 1
-            if batch and (len(batch) == limit or size + length > BATCH_BYTES or batch._is_related(seal)):
+            source, originals = seal._source(), set(seal._source()._bonopay_credited_sources())
+            is_related = source in credited or not originals.isdisjoint(sources)
+            if batch and (len(batch) == limit or size + length > BATCH_BYTES or is_related):
                 yield batch
-                batch, size = self.browse(), 0
+                batch, size, sources, credited = self.browse(), 0, set(), set()
             batch |= seal
             size += length
+            sources.add(source)
+            credited |= originals
         if batch:
             yield batch
-
-    def _is_related(self, seal):
-        return seal.move_id.reversed_entry_id in self.move_id or seal.move_id in self.move_id.reversed_entry_id
 
     # ------------------------------------------------------------------------------------------------------------
     # One request

@@ -7,7 +7,6 @@ from odoo.tools import SQL, format_datetime, plaintext2html
 
 from ..core import told
 from .bonopay_seal import OPEN_STATES
-from .bonopay_seal_alert import ALERT_TYPE
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +46,6 @@ class BonopaySeal(models.Model):
     board = fields.Selection(
         BOARD, "Place on the board", compute="_compute_board", search="_search_board", group_expand=True
     )
-    partner_id = fields.Many2one(related="move_id.partner_id", string="Customer")
     reminded = fields.Boolean(readonly=True, help="Somebody was reminded of the deadline.")
 
     _deadline_index = models.Index(
@@ -63,13 +61,18 @@ class BonopaySeal(models.Model):
             except (ValueError, KeyError, TypeError):
                 issued_at = None  # altered in the database: the verifier's business
             seal.issued_at = issued_at
-            seal.deadline_at = issued_at and min(issued_at, first_issues.get(seal.move_id.id, issued_at)) + DEADLINE
+            seal.deadline_at = issued_at and min(issued_at, first_issues.get(seal._source(), issued_at)) + DEADLINE
 
     def _first_issues(self):
-        """When each invoice was first issued: who corrects what was refused has no other 48 hours for it."""
-        earlier = [("move_id", "in", self.move_id.ids), ("superseded", "=", True), ("issued_at", "!=", False)]
-        groups = self.sudo()._read_group(earlier, ["move_id"], ["issued_at:min"])
-        return {move.id: issued_at for move, issued_at in groups}
+        """When each source was first issued: who corrects what was refused has no other 48 hours for it."""
+        refused = [("superseded", "=", True), ("issued_at", "!=", False)]
+        return {
+            source: issued_at
+            for name in self._source_fields()
+            for source, issued_at in self.sudo()._read_group(
+                [(name, "in", self[name].ids), *refused], [name], ["issued_at:min"]
+            )
+        }
 
     @api.depends_context("lang")
     @api.depends("deadline_at", "state", "superseded", "annulled")
@@ -149,13 +152,13 @@ class BonopaySeal(models.Model):
             soon=now + NOTICE,
         )
 
-    def action_open_move(self):
-        """Open the invoice."""
-        self.ensure_one()
+    def action_open_source(self):
+        """Open what was sealed, such as the invoice."""
+        source = self._source()
         return {
             "type": "ir.actions.act_window",
-            "res_model": "account.move",
-            "res_id": self.move_id.id,
+            "res_model": source._name,
+            "res_id": source.id,
             "views": [(False, "form")],
         }
 
@@ -205,8 +208,9 @@ class BonopaySeal(models.Model):
 
     def _was_called_for(self):
         """Whether the same document was reminded of before it was corrected, and that call is still open."""
-        earlier = self.move_id.sudo().bonopay_seal_ids - self
-        return any(earlier.mapped("reminded")) and bool(self.move_id.sudo().activity_search([ALERT_TYPE]))
+        source = self._source()
+        earlier = source.sudo().bonopay_seal_ids - self
+        return any(earlier.mapped("reminded")) and bool(source._bonopay_open_calls())
 
     def _remind_of_deadline(self):
         user = self._whom_to_call()

@@ -14,7 +14,6 @@ from odoo.exceptions import UserError
 from ..core import comparison, payload, retry
 from ..core.connection import SignerError, SignerUnreachable
 from .bonopay_seal import CORRECTABLE_STATES, OPEN_STATES
-from .bonopay_seal_alert import ALERT_TYPE
 from .bonopay_seal_batch import BATCH_SIZES
 from .res_company import connect
 
@@ -34,7 +33,7 @@ STATE_OF_DGI = {"certified": "certified", "rejected": "rejected", "pending": "se
 
 
 class BonopaySeal(models.Model):
-    """The outbox: from the posted invoice to the signer and back."""
+    """The outbox: from what was issued to the signer and back."""
 
     _inherit = "bonopay.seal"
 
@@ -44,42 +43,48 @@ class BonopaySeal(models.Model):
 
     @api.private
     @api.model
-    def _freeze(self, moves):
-        """One document per posted invoice, in the transaction that posts it."""
-        return self._as_writer().create([self._frozen_values(move) for move in moves]).sudo(False)
+    def _freeze(self, sources):
+        """One document per source, in the transaction that issues it.
 
-    def _frozen_values(self, move):
-        document = move._bonopay_document()
+        :param bonopay.source sources: records of one model
+        """
+        return self._as_writer().create([self._frozen_values(source) for source in sources]).sudo(False)
+
+    def _frozen_values(self, source):
+        document, outlet = source._bonopay_document(), source._bonopay_outlet()
         canonical = payload.canonical_bytes(payload.build(document))
         return {
-            "move_id": move.id,
-            "company_id": move.company_id.id,
-            "outlet_id": move.journal_id.bonopay_outlet_id.id,
-            "user_id": move._bonopay_cashier().id,
+            self._source_field(source._name): source.id,
+            "source_name": source.name,
+            "partner_id": source.partner_id.id,
+            "company_id": source.company_id.id,
+            "outlet_id": outlet.id,
+            "user_id": source._bonopay_cashier().id,
             "document_id": document.document_id,
             "document_type": document.invoice_type,
             "payload": canonical.decode(),
             "payload_hash": payload.payload_hash(canonical),
-            "amount_total": move.amount_total,
-            "currency_id": move.currency_id.id,
-            "test_mode": move.journal_id.bonopay_outlet_id.test_mode,
+            "amount_total": source.amount_total,
+            "currency_id": source.currency_id.id,
+            "test_mode": outlet.test_mode,
             "next_attempt_at": fields.Datetime.now(),
         }
 
-    def _locks_move(self):
-        """Whether the invoice of this seal may no longer change."""
+    def _locks_source(self):
+        """Whether what this seal is of may no longer change."""
         return not self.superseded and self.state not in CORRECTABLE_STATES
 
     def _supersede(self):
-        """Make history of refused documents, so that the corrected invoice gets a new one."""
-        if any(seal._locks_move() for seal in self):
+        """Make history of refused documents, so that the corrected source gets a new one."""
+        if any(seal._locks_source() for seal in self):
             raise UserError(self.env._("This document was handed to the signer: correct it with a credit note."))
         self._as_writer().write({"superseded": True})
 
     def _annul(self):
-        """The invoice of a rejected document left the books: nobody has to act on it any more."""
+        """The source of a rejected document left the books: nobody has to act on it any more."""
         self._as_writer().write({"annulled": True})
-        self.move_id.sudo().activity_unlink([ALERT_TYPE])
+        for seal in self:
+            seal._source()._bonopay_open_calls().unlink()
 
     def _retry_now(self):
         """Try again at once: also what was given up, which gets a new ladder."""
@@ -286,7 +291,7 @@ class BonopaySeal(models.Model):
 def _send_in_own_cursor(registry, seal_ids):
     """Send documents from a cursor of its own, one commit per document, within the budget of the waiting user.
 
-    Whatever goes wrong here is logged and left to the cron: the invoices are posted and committed, and the user's
+    Whatever goes wrong here is logged and left to the cron: the sales are issued and committed, and the user's
     request may not fail for it.
     """
     deadline = time.monotonic() + AFTER_COMMIT_BUDGET

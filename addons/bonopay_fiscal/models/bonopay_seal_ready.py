@@ -6,8 +6,21 @@ class BonopaySeal(models.Model):
 
     def _take_answer(self, reply):
         # what was to be sent and waited for the DGI is sent now
-        waited = not self.move_id._is_ready_to_be_sent()
+        source = self._source()
+        waited = not source._bonopay_is_ready_to_be_sent()
         res = super()._take_answer(reply)
-        if waited and self.move_id._is_ready_to_be_sent():
-            self._surely(self.move_id._action_invoice_ready_to_be_sent)
+        if waited and source._bonopay_is_ready_to_be_sent():
+            self._surely(source._bonopay_send_on)
         return res
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    def _bonopay_is_ready_to_be_sent(self):
+        # EXTENDS 'bonopay.source'
+        return self._is_ready_to_be_sent()
+
+    def _bonopay_send_on(self):
+        # EXTENDS 'bonopay.source'
+        self._action_invoice_ready_to_be_sent()

@@ -10,36 +10,28 @@ _AHEAD = timedelta(hours=1)
 _DAY = timedelta(days=1)
 #: Writing one of these makes a row the person's own.
 _RATE_FIELDS = frozenset({"group_id", "rate", "valid_from"})
-#: Proof that a row comes from the daily reading; no remote call can put it into a context.
-_READING = object()
-_READING_KEY = "bonopay_reading_rate"
 
 
 class BonopayTaxRate(models.Model):
     """Rates that the DGI tells (SFE §1.31) become rows of their own, beside those that an owner enters."""
 
-    _inherit = "bonopay.tax.rate"
+    _name = "bonopay.tax.rate"
+    _inherit = ["bonopay.guarded", "bonopay.tax.rate"]
 
     is_told = fields.Boolean(
         "Told by the DGI",
         readonly=True,
         copy=False,
+        guarded=True,
         help="The row came from the DGI's tables. Off: a person or the law entered it, and it stands against the "
         "DGI's.",
     )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        # EXTENDS base: nobody claims by hand that the DGI told it
-        is_told = self.env.context.get(_READING_KEY) is _READING
-        return super().create([{**vals, "is_told": is_told} for vals in vals_list])
-
     def write(self, vals):
         # EXTENDS base: a row that a person corrects is theirs
-        if self.env.context.get(_READING_KEY) is not _READING:
-            vals = {name: value for name, value in vals.items() if name != "is_told"}
-            if _RATE_FIELDS & vals.keys():
-                vals["is_told"] = False
+        if _RATE_FIELDS & vals.keys() and "is_told" not in vals:
+            self.check_access("write")
+            self.sudo().filtered("is_told").is_told = False
         return super().write(vals)
 
     def action_refresh_from_dgi(self):
@@ -65,7 +57,7 @@ class BonopayTaxRate(models.Model):
         :param date today: in Kinshasa
         :return: the rows that were added
         """
-        taker = self.with_env(self.env(user=SUPERUSER_ID, su=True, context={_READING_KEY: _READING}))
+        taker = self.with_env(self.env(user=SUPERUSER_ID, su=True, context={}))
         taker._take_back(tables, today)
         rows = tables.rows.get(reference.TAX_GROUPS, {}).values()
         agreed = (row for row in rows if tables.may_be_taken(row.code))
@@ -94,7 +86,7 @@ class BonopayTaxRate(models.Model):
         before = rows.filtered(lambda row: row._holds_on(first_day))
         values = {
             "group_id": group.id, "rate": float(told.rate), "valid_from": first_day, "valid_to": before.valid_to,
-            "source": told.source,
+            "source": told.source, "is_told": True,
         }  # fmt: skip
         if before:
             before._end_on(first_day - _DAY)

@@ -2,34 +2,25 @@ from odoo import SUPERUSER_ID, api, fields, models
 
 #: Writing one of these makes a rate the person's own.
 _RATE_FIELDS = frozenset({"rate", "company_rate", "inverse_company_rate", "name", "currency_id", "company_id"})
-#: Proof that a write comes from the daily reading; no remote call can put it into a context.
-_READING = object()
-_READING_KEY = "bonopay_reading_rate"
 
 
 class ResCurrencyRate(models.Model):
-    _inherit = "res.currency.rate"
+    _name = "res.currency.rate"
+    _inherit = ["bonopay.guarded", "res.currency.rate"]
 
     bonopay_source = fields.Char(
         "Source",
         readonly=True,
         copy=False,
+        guarded=True,
         help="Who told this rate, when it came from the signer. Empty: a person or another module entered it.",
     )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        # EXTENDS base
-        if self.env.context.get(_READING_KEY) is not _READING:
-            vals_list = [{**vals, "bonopay_source": False} for vals in vals_list]
-        return super().create(vals_list)
-
     def write(self, vals):
-        # EXTENDS base: a rate that a person corrects is theirs, and is not overwritten any more
-        if self.env.context.get(_READING_KEY) is not _READING:
-            vals = {name: value for name, value in vals.items() if name != "bonopay_source"}
-            if _RATE_FIELDS & vals.keys():
-                vals["bonopay_source"] = False
+        # EXTENDS base: a rate that somebody else than the daily reading corrects is theirs, and is not overwritten
+        if _RATE_FIELDS & vals.keys() and "bonopay_source" not in vals:
+            self.check_access("write")
+            self.sudo().filtered("bonopay_source").bonopay_source = False
         return super().write(vals)
 
     @api.private
@@ -43,7 +34,7 @@ class ResCurrencyRate(models.Model):
         :return: the rate that was created or changed, else an empty recordset
         """
         # nothing of the caller's context comes along: default_inverse_company_rate would make a rate of its own
-        reader = self.with_env(self.env(user=SUPERUSER_ID, su=True, context={_READING_KEY: _READING}))
+        reader = self.with_env(self.env(user=SUPERUSER_ID, su=True, context={}))
         usd, cdf = reader.env.ref("base.USD"), company.currency_id
         if reader._bonopay_person_decided(usd, company, day, valid_on):
             return self.browse()

@@ -1,10 +1,8 @@
 from odoo import models
-from odoo.exceptions import UserError
 
 from ..core import payload, payments
-from .document_parts import Copy, Issuer, PayloadAlteredError
+from .document_parts import Issuer
 from .draft_slip import DraftFacts, draft_slip
-from .invoice_document import invoice_document
 from .ticket import ticket
 
 
@@ -29,9 +27,6 @@ class AccountMove(models.Model):
     def _bonopay_invoice_document(self):
         """The page to print, from the frozen payload and its seal alone; of a draft, a slip.
 
-        Without a `Copy` under the context key `bonopay_copy` this is a preview. A remote call can put a number there,
-        never a `Copy`: only the printing code makes an original.
-
         :raises AccessError: the caller may not read the invoice
         :raises UserError: when the payload was changed after it was frozen
         """
@@ -40,18 +35,7 @@ class AccountMove(models.Model):
         seal = self.sudo().bonopay_seal_id
         if not seal:
             return draft_slip(self.sudo()._bonopay_draft_facts(), self.sudo()._bonopay_draft_issuer())
-        copy = self.env.context.get("bonopay_copy")
-        facts, issuer = seal._print_facts()
-        try:
-            return invoice_document(facts, issuer, copy if isinstance(copy, Copy) else None)
-        except PayloadAlteredError as error:
-            raise UserError(
-                self.env._(
-                    "%(invoice)s is not printed: its frozen content no longer has the fingerprint that was sealed. "
-                    "Warn your administrator; the signer's journal holds the original.",
-                    invoice=self.display_name,
-                )
-            ) from error
+        return seal._printed_document()
 
     def _bonopay_ticket(self, document):
         """How the document lies on a roll of 80 mm."""

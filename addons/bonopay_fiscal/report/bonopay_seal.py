@@ -2,8 +2,10 @@ import json
 from datetime import UTC
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
-from .document_parts import Issuer, SealFacts
+from .document_parts import Copy, Issuer, PayloadAlteredError, SealFacts
+from .invoice_document import invoice_document
 
 
 class BonopaySeal(models.Model):
@@ -54,6 +56,28 @@ class BonopaySeal(models.Model):
         sealed_at = self.sealed_at and self.sealed_at.replace(tzinfo=UTC)
         facts = SealFacts(**{**values, "test_mode": self.test_mode, "sealed_at": sealed_at or None})
         return facts, Issuer(**json.loads(self.issuer))
+
+    def _printed_document(self):
+        """The page to print, from the frozen payload and this seal alone.
+
+        Without a `Copy` under the context key `bonopay_copy` this is a preview. A remote call can put a number there,
+        never a `Copy`: only the printing code makes an original.
+
+        :rtype: report.document_parts.InvoiceDocument
+        :raises UserError: when the payload was changed after it was frozen
+        """
+        copy = self.env.context.get("bonopay_copy")
+        facts, issuer = self._print_facts()
+        try:
+            return invoice_document(facts, issuer, copy if isinstance(copy, Copy) else None)
+        except PayloadAlteredError as error:
+            raise UserError(
+                self.env._(
+                    "%(invoice)s is not printed: its frozen content no longer has the fingerprint that was sealed. "
+                    "Warn your administrator; the signer's journal holds the original.",
+                    invoice=self._source().display_name,
+                )
+            ) from error
 
     def _is_normalised(self):
         """Whether the document may be called an invoice."""

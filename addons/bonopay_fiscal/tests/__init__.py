@@ -60,6 +60,7 @@ from . import (
     test_roles_over_http,
     test_rounding_as_the_law,
     test_secrets,
+    test_sources,
     test_specific_taxes,
     test_tax_rates,
     test_taxes_of_the_chart,

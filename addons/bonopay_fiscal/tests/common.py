@@ -30,7 +30,8 @@ class TrappedSeals:
         """Send them now, in the test's transaction."""
         for seal in self.seals:
             seal._process()
-        self.seals.move_id.invalidate_recordset()
+        for seal in self.seals:
+            seal._source().invalidate_recordset()
         return self.seals
 
 

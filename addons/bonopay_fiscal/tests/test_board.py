@@ -118,7 +118,7 @@ class TestBoard(FiscalCase):
         self.assertEqual(action["views"][0][1], "kanban")
         views = board.get_views([(view_id, kind) for view_id, kind in action["views"]])["views"]
         self.assertEqual(set(views), {"kanban", "list", "form"})
-        self.assertEqual(board.browse(seal.id).action_open_move()["res_id"], seal.move_id.id)
+        self.assertEqual(board.browse(seal.id).action_open_source()["res_id"], seal.move_id.id)
 
     def _reminders(self, seals):
         return seals.move_id.activity_ids.filtered(lambda activity: activity.user_id == self.chief)

@@ -5,7 +5,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from ..models import bonopay_outlet_status
+from ..models import bonopay_outlet_reading
 from .common import fiscal_user
 from .dgi_status_case import DgiStatusCase
 from .signer_twin import API_KEY, SignerTwin, alarm, calm_status
@@ -157,7 +157,7 @@ class TestDgiStatus(DgiStatusCase):
 
         with (
             patch.object(self.env.registry["bonopay.outlet"], "_take_status", explode),
-            self.assertLogs(bonopay_outlet_status._logger, "ERROR"),
+            self.assertLogs(bonopay_outlet_reading._logger, "ERROR"),
         ):
             self._run_cron()
         self.assertEqual((self.outlet.dgi_level, foreign.dgi_level), ("ok", "unread"))

@@ -155,11 +155,12 @@ class TestRatesThatTheDgiTells(DgiTablesCase):
     def test_row_49_a_rate_that_a_person_corrects_is_theirs_and_nobody_claims_that_the_dgi_told_one(self):
         self.tell({"C": ("4", -3)})
         self.run_cron()
-        row = self.row_of("C")
+        row = self.row_of("C").with_user(self.owner)
+        self.assertTrue(row.is_told)
         row.rate = 6
         self.assertFalse(row.is_told)
-        row.is_told = True
-        self.assertFalse(row.is_told)
+        with self.assertRaisesRegex(AccessError, "Told by the DGI"):
+            row.is_told = True
         self.run_cron()
         self.assertEqual(self.rate_on("C", self.today), 6)
 

@@ -101,11 +101,8 @@ class TestRateOfTheDay(FiscalCase):
         self.assertAlmostEqual(self._worth(self.tomorrow), 2310.5, msg="the latest rate stays in force")
 
     def test_the_rate_of_a_person_is_kept_whether_entered_before_or_corrected_after(self):
-        mine = self.env["res.currency.rate"].create(
-            {"currency_id": self.usd.id, "company_id": self.company.id, "name": self.day, "inverse_company_rate": 2250,
-             "bonopay_source": "forged"}
-        )  # fmt: skip
-        self.assertFalse(mine.bonopay_source, "nobody claims a source by hand")
+        mine = self._enter(self.day, 2250, self.company)
+        self.assertFalse(mine.bonopay_source)
         self._run_cron()
         self.assertAlmostEqual(self._rates().inverse_company_rate, 2250)
         self.twin.day = self.tomorrow
@@ -116,6 +113,20 @@ class TestRateOfTheDay(FiscalCase):
         self.assertFalse(theirs.bonopay_source)
         self._run_cron()
         self.assertAlmostEqual(theirs.inverse_company_rate, 2400)
+
+    def test_nobody_claims_a_source_by_hand(self):
+        accountant = fiscal_user(self.env, "bp_rates", "account.group_account_manager", self.company)
+        values = {"currency_id": self.usd.id, "company_id": self.company.id, "name": self.day, "rate": 0.0004}
+        rates = self.env["res.currency.rate"].with_user(accountant)
+        with self.assertRaisesRegex(AccessError, "Source"):
+            rates.create({**values, "bonopay_source": "forged"})
+        mine = rates.with_context(default_bonopay_source="forged").create(values)
+        with self.assertRaisesRegex(AccessError, "Source"):
+            mine.bonopay_source = "forged"
+        self.assertFalse(mine.bonopay_source)
+        mine.sudo().bonopay_source = "BCC"
+        mine.rate = 0.0005
+        self.assertFalse(mine.bonopay_source, "what a person corrects is theirs")
 
     def test_a_reference_rate_does_not_override_a_newer_rate_of_a_person(self):
         self.twin.usd["valid_on"] = self._day(-9)

@@ -136,7 +136,7 @@ class TestWhoMay(AccessRecords, RolesCase):
             ("account.move.reversal", "refund_moves"): self.credit_invoice("refund_moves"),
             ("account.move.reversal", "reverse_moves"): self.credit_invoice("reverse_moves"),
             ("bonopay.seal", "export_data"): self.export_seal,
-            **calls("bonopay.seal", self.certified.bonopay_seal_id, "action_open_move"),
+            **calls("bonopay.seal", self.certified.bonopay_seal_id, "action_open_source"),
             **calls("bonopay.outlet", outlet, "action_read_status", "action_restart_sending"),
             ("bonopay.outlet", "dgi_banner"): lambda user: self.remote(user, "bonopay.outlet", "dgi_banner"),
             **connection,
