@@ -1,4 +1,4 @@
--- Tills: devices with a key of their own, which sign what they sell before it is sealed (docs/contracts.md §10).
+-- Tills: devices with a key of their own, which sign what they sell before it is sealed (docs/contracts.md §7).
 
 -- What a chain tells of them beside its documents: that a key was admitted, that tickets are missing, that a key was
 -- used twice.

@@ -2,7 +2,7 @@ import { canonicalBytes } from "./canonical";
 import { concat, fromHex, sha256, toHex, utf8 } from "./bytes";
 
 /**
- * What a till signs of a sale, and how its sales are chained (docs/contracts.md §10):
+ * What a till signs of a sale, and how its sales are chained (docs/contracts.md §7):
  *
  *     ticket_hash = SHA-256( "bonopay/ticket/1\n" ‖ previous_hash ‖ SHA-256(statement) )
  *     signature   = ECDSA P-256 over ticket_hash, 64 bytes r‖s

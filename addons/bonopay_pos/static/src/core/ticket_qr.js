@@ -2,7 +2,7 @@ import { concat, fromHex, toBase32, utf8 } from "./bytes";
 import { centimes } from "./money";
 
 /**
- * The QR of a provisional ticket: `<PUBLIC URL>/P/<base32>`, upper case (docs/contracts.md §10). It holds the whole
+ * The QR of a provisional ticket: `<PUBLIC URL>/P/<base32>`, upper case (docs/contracts.md §7). It holds the whole
  * statement, the previous hash and the signature: whoever has the published keys of the tills checks it without a
  * network. Numbers and texts are spelt as in the QR of a sealed document.
  */
