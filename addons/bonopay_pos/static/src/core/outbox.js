@@ -42,8 +42,9 @@ export class Outbox {
     /**
      * Number, chain, sign and store a paid sale. Once this has resolved the sale is safe; before, it is not paid.
      *
-     * @param {Object} sale {uuid, documentType, issuedAt, total, tax, payload, snapshot}: `payload` is what the ticket
-     * states of the sale, `snapshot` what the server needs to have the same order
+     * @param {Object} sale {uuid, documentType, issuedAt, total, tax, payload, snapshot, mirror}: `payload` is what the
+     * ticket states of the sale, `snapshot` what the server needs to have the same order, `mirror` what of localStorage
+     * is kept with it
      * @returns {Promise<Object>} its record; the one that is there already when the sale is committed twice
      * @throws {NotEnrolledError}
      */
@@ -74,6 +75,9 @@ export class Outbox {
         await transact(this.database, "readwrite", async ({ till, sales }) => {
             await answerTo(sales.add(record));
             await answerTo(till.put({ counter: record.counter, hash: record.hash }, "head"));
+            if (sale.mirror) {
+                await answerTo(till.put(sale.mirror, "mirror"));
+            }
         });
         return record;
     }
