@@ -1,4 +1,4 @@
-"""`./bonopay demo`: from a machine with nothing on it to a sealed, printed invoice, told as a short story."""
+"""`./bonopay demo`: from a machine with nothing on it to sealed, printed invoices, told as a short story."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ from launcher.instance import Instance, demo_instance
 from launcher.odoo import Session, restore_base
 from launcher.packages import install_runtime
 from launcher.shell import environment
+from launcher.story import ACCOUNTANT, ADMINISTRATOR, Story
 
 DATABASE = "bonopay_demo"
 ADDON = "bonopay_fiscal"
 MODULES = (ADDON, "sale_management")  # with sales orders, whose bridge installs itself
-ADMINISTRATOR = ("admin", "admin")
-ACCOUNTANT = ("comptable", "comptable")
 
 
 def run_demo(home: Home) -> int:
-    say("Bono Pay demo: Odoo 19, DGI sandbox, signer with HSM token, one sealed invoice\n")
+    say("Bono Pay demo: Odoo 19, DGI sandbox, signer with HSM token, sealed invoices\n")
     install_runtime(home)
     instance = demo_instance(home)
     _create(instance)
     _start(instance)
-    story = _sell(instance)
+    story = Story(instance, DATABASE)
+    story.play()
     _tell(story, instance)
     return 0
 
@@ -141,19 +141,14 @@ def _addons_digest() -> str:
 # --- the story -------------------------------------------------------------------------------------------------------
 
 
-def _sell(instance: Instance) -> dict[str, Any]:
-    """Post an invoice as the merchant's accountant does, and print it."""
-    with step("An accountant posts an invoice"):
-        session = Session(instance.odoo.url, DATABASE, *ACCOUNTANT)
-        invoice = draft_invoice(session)
-        session.call("account.move", "action_post", [invoice])
-        seal = seal_of(session, invoice)
-    with step("The invoice is printed"):
-        pdf = session.get(f"/report/pdf/account.report_invoice/{invoice}")
-        path = instance.folder / "invoices" / f"{seal['fiscal_number'] or 'provisional'}.pdf"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(pdf)
-    return {"invoice": invoice, "pdf": path, **seal}
+def _print(instance: Instance, session: Session, invoice: int, fiscal_number: str | bool) -> Path:
+    """The PDF of an invoice; printed once, since the next print of it is a duplicate."""
+    path = instance.folder / "invoices" / f"{fiscal_number or 'provisional'}.pdf"
+    if not path.exists():
+        with step("The first of them is printed"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(session.get(f"/report/pdf/account.report_invoice/{invoice}"))
+    return path
 
 
 def draft_invoice(session: Session) -> int:
@@ -176,26 +171,41 @@ def seal_of(session: Session, invoice: int) -> dict[str, Any]:
     return seal
 
 
-def _tell(story: dict[str, Any], instance: Instance) -> None:
-    payload = json.loads(story["payload"])
+def _tell(story: Story, instance: Instance) -> None:
+    first = story.documents["demo_invoice_sale"]
+    seal = seal_of(story.accountant, first)
+    pdf = _print(instance, story.accountant, first, seal["fiscal_number"])
+    payload = json.loads(seal["payload"])
+    say()
+    for move in story.listed():
+        say(f"  {_row(move)}")
     say()
     total = f"{payload['totals']['total']} {payload['totals']['currency']}"
     say(f"  {payload['reference_number']} for {payload['client']['name']}: {total}, taxes included")
-    say(f"  Fiscal number     {story['fiscal_number'] or '—'}")
-    say(f"  Short code        {story['short_code'] or '—'}")
-    say(f"  DGI code          {story['dgi_code'] or '— (' + story['state'] + ')'}   {story['dgi_counters'] or ''}")
-    say(f"  PDF               {_shown(story['pdf'])}")
-    say(f"  Verification      {story['verification_url'] or '—'}")
+    say(f"  Fiscal number     {seal['fiscal_number'] or '—'}")
+    say(f"  Short code        {seal['short_code'] or '—'}")
+    say(f"  DGI code          {seal['dgi_code'] or '— (' + seal['state'] + ')'}   {seal['dgi_counters'] or ''}")
+    say(f"  PDF               {_shown(pdf)}")
+    say(f"  Verification      {seal['verification_url'] or '—'}")
     _tell_addresses(instance)
+
+
+def _row(move: dict[str, Any]) -> str:
+    """One line on a document: type, name, total and where it stands."""
+    state = move["bonopay_state"] or move["state"]
+    if move["state"] == "cancel":
+        state = f"{state}, cancelled and replaced"
+    total = f"{move['amount_total']:,.2f} {move['currency_id'][1]}"
+    return f"{move['bonopay_invoice_type']}  {move['name'] or 'draft':16} {total:>18}  {state}"
 
 
 def _tell_addresses(instance: Instance) -> None:
     say()
     say("  Go on by hand:")
-    say(f"  Odoo              {instance.odoo.url}   login comptable / comptable, or admin / admin")
+    say(f"  Odoo              {instance.odoo.url}   login {' / '.join(ACCOUNTANT)}, or {' / '.join(ADMINISTRATOR)}")
     say(f"  What the DGI got  {instance.sandbox.page}")
     say(f"  The signer's keys {instance.signer.url}/.well-known/fiscal-keys.json")
-    say("  ./bonopay stop ends it all; ./bonopay demo sells again.")
+    say("  ./bonopay stop ends it all; ./bonopay serve starts it again, and Lubumbashi is on the network then.")
 
 
 def _shown(path: Path) -> str:

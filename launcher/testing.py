@@ -34,6 +34,10 @@ INSTALLED_DATABASE = "bonopay_installed"  # with our addons, never tested on: th
 TEST_DATABASE = "bonopay_test"
 COMMERCE_DATABASE = "bonopay_commerce"  # with everything that an invoice may come from
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")  # for a suite whose tests wait more than they work
+#: Pairs of tracks that run at the same time, one pair after the other. The services' tests leave half of two processors
+#: idle, Odoo's keep one busy; those from end to end stop and start what others need, the chaos has servers of its own.
+TRACKS = (("services", "odoo"), ("end to end", "chaos"))
+_making_cluster = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,15 @@ class Suite:
     """One pytest run.
 
     `roots` are the paths (relative to the checkout) whose tests belong to it; `prepare` brings up what it needs and
-    gives the environment variables for its tests. `beside` names the suite that it may run at the same time as.
+    gives the environment variables for its tests. Suites of one `track` follow each other; see `TRACKS`.
     """
 
     name: str
     roots: Callable[[], Sequence[Path]]
     python: str
     prepare: Callable[[Instance], Mapping[str, str]]
+    track: str
     options: Sequence[str] = ()
-    beside: str = ""
 
     def selected(self, paths: Sequence[Path]) -> list[Path]:
         """The tests to run: all of the suite, or those of `paths` that lie in it."""
@@ -57,7 +61,7 @@ class Suite:
         if not paths:
             return roots
         inside = [path for path in paths if any(_file(path).is_relative_to(root) for root in roots)]
-        covered = [root for root in roots if any(root.is_relative_to(_file(path)) for path in paths)]
+        covered = [root for root in roots if any(root.is_relative_to(path) for path in paths)]
         return [*inside, *(root for root in covered if root not in inside)]
 
 
@@ -84,7 +88,7 @@ def run_tests(home: Home, arguments: Sequence[str]) -> int:
     tested = describe_checkout()
     instance = throwaway_instance(home)
     try:
-        outcomes = _run_all([SuiteRun(suite, selected, options, instance) for suite, selected in chosen], instance)
+        outcomes = _run_all([SuiteRun(suite, selected, options, instance) for suite, selected in chosen])
         if not arguments:
             keep_results(home, instance.folder / RESULTS, tested)
     finally:
@@ -184,42 +188,39 @@ class SuiteRun:
                 return
 
 
-def _run_all(runs: Sequence[SuiteRun], instance: Instance) -> list[Outcome]:
-    """One after the other; a suite that can runs beside its neighbour, if that was chosen too."""
-    names = {run.suite.name for run in runs}
+def _run_all(runs: Sequence[SuiteRun]) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for run in runs:
-        if run.suite.beside in names:
-            continue  # ran beside that one
-        neighbour = next((other for other in runs if other.suite.beside == run.suite.name), None)
-        if neighbour:
-            _start_cluster(instance)  # both need it; one makes it
-            outcomes += run_beside(run, neighbour)
-        else:
-            outcomes.append(run())
+    for pair in TRACKS:
+        tracks = [chosen for track in pair if (chosen := [run for run in runs if run.suite.track == track])]
+        outcomes += run_beside(*tracks) if len(tracks) > 1 else [run() for chosen in tracks for run in chosen]
     return outcomes
 
 
-def run_beside(first: SuiteRun, second: SuiteRun) -> list[Outcome]:
-    """Run two suites at once. What the second says is shown when the first is over. When one cannot be run, or is
-    interrupted, both are ended."""
+def run_beside(first: Sequence[SuiteRun], second: Sequence[SuiteRun]) -> list[Outcome]:
+    """Run two tracks of suites at once. What the second says is shown when the first is over. When one cannot be run,
+    or is interrupted, both are ended."""
     words = HeldBack()
 
-    def run_second() -> Outcome:
+    def run_second() -> list[Outcome]:
         with held_back(words):
-            return second()
+            return [run() for run in second]
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(run_second)
         try:
-            say(f"\n{second.suite.name} runs at the same time; what it says comes after {first.suite.name}.")
-            outcome = first()
+            say(f"\n{_names(second)} at the same time; what is said there comes after {first[-1].suite.name}.")
+            outcomes = [run() for run in first]
             words.let_go()
-            return [outcome, running.result()]
+            return outcomes + running.result()
         except BaseException:
-            second.end()
+            for run in reversed(second):  # the last first: none is started that would only be ended
+                run.end()
             words.let_go()
             raise
+
+
+def _names(runs: Sequence[SuiteRun]) -> str:
+    return " and ".join(run.suite.name for run in runs)
 
 
 def _count(line: str, words: str) -> int:
@@ -316,11 +317,12 @@ def _signer_variables(instance: Instance) -> dict[str, str]:
 
 
 def _start_cluster(instance: Instance) -> None:
-    """The instance's cluster, with Odoo's base database, which two suites need."""
-    if instance.cluster.data.exists():
-        instance.cluster.start()
-        return
-    restore_base(instance.odoo, instance.folder / "log" / "base.log")
+    """The instance's cluster, with Odoo's base database, which both tracks need: the first to come makes it."""
+    with _making_cluster:
+        if instance.cluster.data.exists():
+            instance.cluster.start()
+            return
+        restore_base(instance.odoo, instance.folder / "log" / "base.log")
 
 
 def install_addons(instance: Instance) -> None:
@@ -337,24 +339,30 @@ def _start_trusted_side(instance: Instance) -> None:
             instance.prepare_trusted_side()
 
 
+def _end_to_end() -> list[Path]:
+    return sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "tests").glob("test_*.py"))
+
+
 SUITES = (
-    Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher),
-    Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox),
-    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer, IN_PARALLEL),
+    Suite("launcher", lambda: [Path("launcher/tests")], "tests", _prepare_launcher, "services"),
+    Suite("dgi_sandbox", lambda: [Path("dgi_sandbox/tests")], "sandbox", _prepare_sandbox, "services"),
+    Suite("signer_service", lambda: [Path("signer_service/tests")], "signer", _prepare_signer, "services", IN_PARALLEL),
     Suite(
         "addons",
         lambda: [Path("addons") / module / "tests" for module in MODULES],
         "odoo",
         _prepare_odoo,
+        "odoo",
         options=("--odoo-http",),  # portal, roles and JavaScript are tested over HTTP
-        beside="signer_service",  # whose tests leave half of two processors idle
     ),
     Suite(
         "commerce",
         lambda: [Path("addons") / bridge / "tests" for bridge in BRIDGES],
         "odoo",
         _prepare_commerce,
+        "odoo",
         options=("--odoo-http",),
     ),
-    Suite("end to end", lambda: [Path("tests")], "tests", prepare_end_to_end),
+    Suite("end to end", _end_to_end, "tests", prepare_end_to_end, "end to end"),
+    Suite("chaos", lambda: [Path("tests/chaos")], "tests", describe_instance, "chaos"),
 )

@@ -1,7 +1,7 @@
 {
     "name": "Bono Pay: facture normalisée (DR Congo)",
     "summary": "Seal invoices and have them normalised by the DGI, from posting to print",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "category": "Accounting/Localizations/EDI",
     "countries": ["cd"],
     "author": "Bono Pay",
@@ -44,7 +44,9 @@
         "views/bonopay_tax_group_views.xml",
         "views/bonopay_cash_movement_views.xml",
         "report/report_paperformat.xml",
+        "report/report_invoice_style.xml",
         "report/report_invoice_templates.xml",
+        "report/report_invoice_screen_templates.xml",
         "report/report_ticket_templates.xml",
         "report/report_poster_templates.xml",
     ],
@@ -54,6 +56,8 @@
         "demo/res_partner.xml",
         "demo/product_product.xml",
         "demo/res_users.xml",
+        "demo/res_currency_rate.xml",
+        "demo/account_move.xml",
     ],
     "assets": {
         "web.assets_backend": ["bonopay_fiscal/static/src/views/**/*"],

@@ -1,7 +1,7 @@
 {
     "name": "Bono Pay: sales orders",
     "summary": "What a sales order invoices ends as a facture normalisée",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Accounting/Localizations/EDI",
     "countries": ["cd"],
     "author": "Bono Pay",

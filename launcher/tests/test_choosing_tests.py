@@ -21,6 +21,17 @@ def test_a_folder_above_a_suite_chooses_the_whole_suite() -> None:
     assert BY_NAME["signer_service"].selected([CHECKOUT / "signer_service"]) == [CHECKOUT / "signer_service/tests"]
 
 
+def test_the_chaos_is_a_suite_of_its_own_and_everything_else_in_tests_is_run_from_end_to_end() -> None:
+    def chosen(path: str) -> dict[str, int]:
+        return {suite.name: len(found) for suite in SUITES if (found := suite.selected([CHECKOUT / path]))}
+
+    files = {path for path in (CHECKOUT / "tests").rglob("test_*.py") if "chaos" not in path.parts}
+    assert {CHECKOUT / root for root in BY_NAME["end to end"].roots()} == files
+    assert chosen("tests") == {"end to end": len(files), "chaos": 1}
+    assert chosen("tests/chaos/test_short_run.py") == {"chaos": 1}
+    assert chosen("tests/test_board.py::test_x") == {"end to end": 1}
+
+
 def test_every_addon_is_covered() -> None:
     addons = {path.parent.name for path in (CHECKOUT / "addons").glob("*/__manifest__.py")}
     roots = {name: {root.parent.name for root in BY_NAME[name].roots()} for name in ("addons", "commerce")}

@@ -1,4 +1,4 @@
-"""Two suites at once: their words do not mix, either one's failure counts, and an interruption ends both."""
+"""Two tracks of suites at once: their words do not mix, either one's failure counts, an interruption ends both."""
 
 import signal
 import sys
@@ -12,9 +12,10 @@ import pytest
 from launcher.config import Home
 from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import Instance, throwaway_instance
-from launcher.testing import SUITES, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
+from launcher.testing import SUITES, TRACKS, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
 
 MakeRun = Callable[..., SuiteRun]
+(SERVICES, ODOO), (END_TO_END, _CHAOS) = TRACKS
 
 
 @pytest.fixture
@@ -28,10 +29,10 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture
 def new_run(instance: Instance, tmp_path: Path) -> MakeRun:
-    def make(name: str, test: str, beside: str = "", prepare=lambda _instance: {}) -> SuiteRun:
+    def make(name: str, test: str, track: str = SERVICES, prepare=lambda _instance: {}) -> SuiteRun:
         file = tmp_path / f"test_{name}.py"
         file.write_text(f"import time\nfrom pathlib import Path\n\n\ndef test_{name}():\n    {test}\n")
-        return SuiteRun(Suite(name, lambda: [file], "tests", prepare, beside=beside), [file], ["-q", "-s"], instance)
+        return SuiteRun(Suite(name, lambda: [file], "tests", prepare, track), [file], ["-q", "-s"], instance)
 
     return make
 
@@ -51,7 +52,7 @@ def test_both_run_at_once_and_the_second_is_shown_after_the_first(
     talk = "\n    for _ in range(5): print('words of {}', flush=True); time.sleep(0.02)"
     first = new_run("first", _meeting(tmp_path, "a", "b") + talk.format("the first"))
     second = new_run("second", _meeting(tmp_path, "b", "a") + talk.format("the second"))
-    outcomes = run_beside(first, second)
+    outcomes = run_beside([first], [second])
     assert [(one.suite, one.exit_code, one.passed) for one in outcomes] == [("first", 0, 1), ("second", 0, 1)]
     shown = capsys.readouterr().out
     assert shown.count("words of the first") == shown.count("words of the second") == 5
@@ -61,7 +62,7 @@ def test_both_run_at_once_and_the_second_is_shown_after_the_first(
 @pytest.mark.parametrize("fails", ["first", "second"])
 def test_either_failure_fails_the_run(new_run: MakeRun, fails: str) -> None:
     runs = [new_run(name, f"assert {name != fails}") for name in ("first", "second")]
-    outcomes = run_beside(*runs)
+    outcomes = run_beside(runs[:1], runs[1:])
     assert {one.suite: one.exit_code for one in outcomes if one.exit_code} == {fails: 1}
     assert _summary(outcomes) == 1
 
@@ -80,7 +81,7 @@ def test_an_interruption_ends_the_second_too(
 
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_beside(new_run("first", "pass", prepare=interrupted), second)
+        run_beside([new_run("first", "pass", prepare=interrupted)], [second])
     assert time.monotonic() - started < 30
     assert second._process is not None and second._process.returncode == 2, "pytest was interrupted, not killed"
     assert "━━ second" in capsys.readouterr().out, "what it had to say is shown"
@@ -100,7 +101,7 @@ def test_an_interruption_while_the_second_is_prepared_starts_nothing(new_run: Ma
 
     second = new_run("second", "pass", prepare=slow)
     with pytest.raises(KeyboardInterrupt):
-        run_beside(new_run("first", "pass", prepare=interrupted), second)
+        run_beside([new_run("first", "pass", prepare=interrupted)], [second])
     assert second._process is None
 
 
@@ -121,21 +122,59 @@ def test_a_second_that_cannot_be_prepared_fails_the_run_after_the_first(
             raise LauncherError("No Odoo.")
 
     with pytest.raises(LauncherError, match=r"No Odoo\."):
-        run_beside(new_run("first", "pass"), new_run("second", "pass", prepare=impossible))
+        run_beside([new_run("first", "pass")], [new_run("second", "pass", prepare=impossible)])
     shown = capsys.readouterr().out
     assert shown.index("1 passed") < shown.index("✗ Preparing")
 
 
-def test_without_its_neighbour_a_suite_runs_alone(new_run: MakeRun, instance: Instance) -> None:
-    outcomes = _run_all([new_run("second", "pass", beside="first")], instance)
-    assert [(one.suite, one.passed) for one in outcomes] == [("second", 1)]
+def test_an_interruption_starts_none_of_those_that_were_to_follow(new_run: MakeRun, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    running = new_run("running", f"Path({str(begun)!r}).touch(); time.sleep(60)")
+    running.patience = 0.1
+    following = new_run("following", "pass")
+
+    def interrupted(_instance: Instance) -> dict[str, str]:
+        while not begun.exists():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_beside([new_run("first", "pass", prepare=interrupted)], [running, following])
+    assert running._process is not None
+    assert following._process is None
 
 
-def test_a_neighbour_is_a_suite_and_comes_before() -> None:
-    names = [suite.name for suite in SUITES]
-    assert [suite.name for suite in SUITES if suite.beside] == ["addons"]
-    for place, suite in enumerate(SUITES):
-        assert not suite.beside or suite.beside in names[:place]
+def test_suites_of_a_track_follow_each_other_and_the_next_pair_of_tracks_waits_for_all(
+    new_run: MakeRun, tmp_path: Path
+) -> None:
+    def log(name: str) -> str:
+        return f"open({str(tmp_path / 'log')!r}, 'a').write('{name} ')"
+
+    meet = _meeting(tmp_path, "a", "b"), _meeting(tmp_path, "b", "a")
+    runs = [
+        new_run("one", f"{meet[0]}\n    {log('one')}", SERVICES),
+        new_run("two", log("two"), SERVICES),
+        new_run("three", f"{meet[1]}\n    {log('three')}", ODOO),
+        new_run("four", log("four"), ODOO),
+        new_run("last", log("last"), END_TO_END),
+    ]
+    assert [(one.suite, one.passed) for one in _run_all(runs)] == [(run.suite.name, 1) for run in runs]
+    order = (tmp_path / "log").read_text().split()
+    assert order.index("one") < order.index("two")
+    assert order.index("three") < order.index("four")
+    assert order[-1] == "last"
+
+
+def test_without_the_other_track_suites_run_alone(new_run: MakeRun) -> None:
+    runs = [new_run(name, "pass", ODOO) for name in ("first", "second")]
+    assert [(one.suite, one.passed) for one in _run_all(runs)] == [("first", 1), ("second", 1)]
+
+
+def test_every_suite_has_a_track_and_nothing_runs_beside_the_one_that_stops_what_others_need() -> None:
+    order = [track for pair in TRACKS for track in pair]
+    tracks = [suite.track for suite in SUITES]
+    assert tracks == sorted(tracks, key=order.index)
+    assert [suite.name for suite in SUITES if suite.track in TRACKS[1]] == ["end to end", "chaos"]
 
 
 def test_held_back_words_come_when_let_go_and_at_once_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from .support.databases import Database, throw_away_database
 from .support.sandbox import Sandbox
 from .support.stand import Stand, running_stand
 from .support.tokens import Token
+
+settings.register_profile("signer", deadline=None)  # an example that takes long on a busy machine is no fault
+settings.load_profile("signer")
 
 
 @pytest.fixture(scope="session")

@@ -41,10 +41,18 @@ _TAXED = invoice(
     ]
 )
 _TAXED_ITEMS = _TAXED["items"]
+_HALF_A_CENTIME = item("100.00", "2", specific_tax=specific("quantity", "0.005", "0.01"))
+_PER_MILLE = item("100.00", "3", specific_tax=specific("percent", "0.335", "1.01"), code="BIERE")
+_ROUNDED = invoice(items=[_HALF_A_CENTIME, _PER_MILLE])
 
 
 def _of(sold: dict, quantity: str, **members: Any) -> dict:
     return sold | {"quantity": quantity} | members
+
+
+def _one(sold: dict, amount: str | None) -> dict:
+    """A unit, with so much of its specific tax."""
+    return _of(sold, "1", specific_tax=sold["specific_tax"] | {"amount": amount} if amount else None)
 
 
 CREDITS: dict[str, Case] = {
@@ -69,6 +77,15 @@ CREDITS: dict[str, Case] = {
         ),
         _TAXED,
         (credit(_of(_TAXED_ITEMS[2], "4", specific_tax=specific("amount", "20", "20.00"))),),
+    ),
+    "specific-tax-used-up-by-rounding-is-left-out": Case(
+        credit(_one(_HALF_A_CENTIME, None), _of(_PER_MILLE, "1", specific_tax=None)),
+        _ROUNDED,
+        (
+            credit(_one(_HALF_A_CENTIME, "0.01")),
+            credit(_one(_PER_MILLE, "0.34")),
+            credit(_one(_PER_MILLE, "0.34")),
+        ),
     ),
     "advance": Case(credit(_DELIVERY), invoice(invoice_type="FT", items=[_DELIVERY])),
     "export": Case(
@@ -121,6 +138,18 @@ CREDITS: dict[str, Case] = {
         credit(_of(_TAXED_ITEMS[2], "1", specific_tax=specific("amount", "30.01", "30.01"))),
         _TAXED,
         (credit(_of(_TAXED_ITEMS[2], "1", specific_tax=specific("amount", "20", "20.00"))),),
+    ),
+    "specific-tax-rounded-up-beyond-the-sale": Case(
+        credit(_one(_HALF_A_CENTIME, "0.01"), _one(_PER_MILLE, "0.34")),
+        _ROUNDED,
+        (credit(_one(_HALF_A_CENTIME, "0.01")),),
+    ),
+    "specific-tax-rounded-up-over-two-lines": Case(
+        credit(_one(_HALF_A_CENTIME, "0.01"), _one(_HALF_A_CENTIME, "0.01")), _ROUNDED
+    ),
+    "specific-tax-left-out-while-enough-is-left": Case(credit(_one(_HALF_A_CENTIME, None)), _ROUNDED),
+    "more-than-is-left-with-its-specific-tax": Case(
+        credit(_of(_HALF_A_CENTIME, "4", specific_tax=specific("quantity", "0.005", "0.02"))), _ROUNDED
     ),
     "one-thousandth-too-many": Case(credit(_of(_OIL, "2.501")), _SALE),
     "more-than-is-left": Case(credit(_of(_RICE, "5")), _SALE, (credit(_of(_RICE, "4")), credit(_of(_RICE, "2")))),

@@ -6,7 +6,7 @@ Both give findings as (pointer, code, expected, actual), in the order in which t
 from collections import Counter
 from fractions import Fraction
 
-from counting import kinshasa_day, money, plain, scaled
+from counting import kinshasa_day, money, plain, scaled, specific_amount
 
 CORRECTED = {"FA": ("FV", "FT"), "EA": ("EV", "ET")}
 
@@ -64,6 +64,15 @@ def key(item):
     return item["code"], *terms(item).values()
 
 
+def article(item):
+    """What the DGI adds up the specific taxes of."""
+    return key(item)[:-1]
+
+
+def specific_tax(item):
+    return scaled(item["specific_tax"]["amount"], 2) if item["specific_tax"] else 0
+
+
 def fixed_tax(item):
     tax = item["specific_tax"]
     return scaled(tax["amount"], 2) if tax and tax["basis"] == "amount" else 0
@@ -73,28 +82,45 @@ def line_faults(original, earlier, credit_note):
     quantity, taxes = Counter(), Counter()
     for item in original["items"]:
         quantity[key(item)] += scaled(item["quantity"], 3)
-        taxes[key(item)] += fixed_tax(item)
+        taxes["fixed", *key(item)] += fixed_tax(item)
+        taxes[article(item)] += specific_tax(item)
     for item in (item for note in earlier for item in note["items"]):
-        take(item, key(item) if key(item) in quantity else key(nearest(original, item) or item), quantity, taxes)
+        lot = lot_of(original, item, taxes)
+        take(item, lot if lot in quantity else key(nearest(original, item) or item), quantity, taxes)
     for position, item in enumerate(credit_note["items"]):
-        pointer = f"/items/{position}"
-        if key(item) not in quantity:
+        pointer, lot = f"/items/{position}", lot_of(original, item, taxes)
+        if lot not in quantity:
             yield from differences(pointer, nearest(original, item), item)
             continue
-        if scaled(item["quantity"], 3) > quantity[key(item)]:
-            left = quantity[key(item)]
+        too_many = scaled(item["quantity"], 3) > quantity[lot]
+        if too_many:
+            left = quantity[lot]
             text = plain(f"{left // 1000}.{left % 1000:03d}")
             yield f"{pointer}/quantity", "credit.item.quantity.exceeds", text, item["quantity"]
-        if fixed_tax(item) > taxes[key(item)]:
+        left = taxes[article(item)]
+        if fixed_tax(item):
+            left = min(left, taxes["fixed", *lot])
+        if specific_tax(item) > left and not (too_many and by_unit(item) != "null"):
             code = "credit.item.specific_tax.exceeds"
-            yield f"{pointer}/specific_tax/amount", code, money(taxes[key(item)]), item["specific_tax"]["amount"]
-        take(item, key(item), quantity, taxes)
+            yield f"{pointer}/specific_tax/amount", code, money(left), item["specific_tax"]["amount"]
+        take(item, lot, quantity, taxes)
+
+
+def lot_of(original, item, taxes):
+    """Its own; a line without specific tax may be of an article whose tax by quantity or percent is used up."""
+    if item["specific_tax"] is None and all(key(line) != key(item) for line in original["items"]):
+        for line in original["items"]:
+            if article(line) == article(item) and by_unit(line) != "null":
+                full = specific_amount(item, line["specific_tax"])
+                return key(line) if full > taxes[article(item)] else key(item)
+    return key(item)
 
 
 def take(item, lot, quantity, taxes):
     if lot in quantity:
         quantity[lot] = max(quantity[lot] - scaled(item["quantity"], 3), 0)
-        taxes[lot] = max(taxes[lot] - fixed_tax(item), 0)
+        taxes["fixed", *lot] = max(taxes["fixed", *lot] - fixed_tax(item), 0)
+        taxes[lot[:-1]] = max(taxes[lot[:-1]] - specific_tax(item), 0)
 
 
 def nearest(original, item):

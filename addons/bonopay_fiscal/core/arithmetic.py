@@ -1,5 +1,6 @@
 """The law's arithmetic (SFE §1.5): decimal, half up, tax per group and never per line."""
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
@@ -16,6 +17,14 @@ class GroupAmounts(NamedTuple):
     base: Decimal
     tax: Decimal
     total: Decimal
+
+
+class Shares(NamedTuple):
+    """What one tax group is of a document: the articles net of all taxes, the specific taxes, and the tax on both."""
+
+    net: Decimal
+    specific: Decimal
+    tax: Decimal
 
 
 def exact(number: float | int | str | Decimal) -> Decimal:
@@ -105,3 +114,44 @@ def group_amounts(
         base = lines + specific
         total = round2(base * factor)
     return GroupAmounts(base, total - base, total)
+
+
+def in_currency(groups: Sequence[tuple[str, GroupAmounts, Decimal]], rate: Decimal) -> list[Shares]:
+    """The groups of a document in its currency: together they are what all its francs are worth, to the cent (§1.30).
+
+    Prices without tax keep their sum, and prices with tax theirs. The cents by which rounded groups miss the document
+    are in the largest tax on prices without tax, else in the largest base.
+
+    :param groups: price mode, amounts in francs and specific taxes in francs of each group
+    :param rate: francs for one unit of the currency; 1 for francs
+
+    >>> sold = group_amounts("B", Decimal(16), "ttc", Decimal("23000.00"))
+    >>> [*map(str, in_currency([("ttc", sold, Decimal(0))], Decimal(2300))[0])]
+    ['8.62', '0.00', '1.38']
+    >>> sold = group_amounts("B", Decimal(16), "ht", Decimal("23000.00"), Decimal("421.50"))
+    >>> [*map(str, in_currency([("ht", sold, Decimal("421.50"))], Decimal(2300))[0])]
+    ['10.00', '0.18', '1.63']
+    """
+    found = [_share(*group, rate) for group in groups]
+    worth = round2(sum((amounts.total for _mode, amounts, _specific in groups), Decimal(0)) / rate)
+    missing = worth - sum((sum(share, Decimal(0)) for share in found), Decimal(0))
+    if missing:
+        place, member = _bearer(groups)
+        found[place] = found[place]._replace(**{member: getattr(found[place], member) + missing})
+    return found
+
+
+def _share(price_mode: str, amounts: GroupAmounts, specific: Decimal, rate: Decimal) -> Shares:
+    tax, specific_tax = round2(amounts.tax / rate), round2(specific / rate)
+    if price_mode == "ttc":
+        return Shares(round2(amounts.total / rate) - specific_tax - tax, specific_tax, tax)
+    return Shares(round2((amounts.base - specific) / rate), specific_tax, tax)
+
+
+def _bearer(groups: Sequence[tuple[str, GroupAmounts, Decimal]]) -> tuple[int, str]:
+    """Position of the group that has the cents of the document's rounding, and the member of its share."""
+    places = range(len(groups))
+    taxed = [place for place in places if groups[place][0] == "ht" and groups[place][1].base and groups[place][1].tax]
+    if taxed:
+        return max(taxed, key=lambda place: abs(groups[place][1].tax)), "tax"
+    return max(places, key=lambda place: abs(groups[place][1].base)), "net"

@@ -59,7 +59,7 @@ def build(document: Document) -> dict:
             "total": _money(total),
             "currency": CURRENCY,
         },
-        "payments": [_payment(payment) for payment in payments],
+        "payments": [payment_member(payment) for payment in payments],
         "foreign_currency": _foreign_currency(document.foreign_currency),
         "credit": _credit(document.credit),
         "comments": _comments(document),
@@ -190,7 +190,8 @@ def _group(code: str, rate: Decimal, amounts: GroupAmounts) -> dict:
     }
 
 
-def _payment(payment: Payment) -> dict:
+def payment_member(payment: Payment) -> dict:
+    """A payment as the payload has it."""
     return {
         "method": payment.method,
         "amount": _money(payment.amount),

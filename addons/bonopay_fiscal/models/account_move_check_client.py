@@ -50,29 +50,10 @@ class AccountMove(models.Model):
 
     def _bonopay_comment_faults(self, party, kind):
         """Annex IV and SFE §1.24: line A of an embassy is its exemption reference; eight lines in all."""
-        reference, lines = party.bonopay_exemption_reference, payload.comment_lines(self.bonopay_comments)
         exempt = kind == dgi.EXEMPT_CLIENT_TYPE
-        if exempt and not payload.clean_text(reference):
-            yield Fault(
-                "client.exemption",
-                party,
-                self.env._(
-                    "Customer “%s” is an embassy or international organisation: enter the reference of its exemption "
-                    "certificate.",
-                    party.name,
-                ),
-            )
-        elif exempt and len(reference.strip()) > payload.EXEMPTION_LIMIT:
-            yield Fault(
-                "client.exemption_length",
-                party,
-                self.env._(
-                    "The exemption reference of customer “%(name)s” has more than %(limit)s characters: shorten it.",
-                    name=party.name,
-                    limit=payload.EXEMPTION_LIMIT,
-                ),
-            )
-        most = payload.COMMENT_LIMIT - exempt
+        if exempt:
+            yield from self._bonopay_exemption_faults(party)
+        lines, most = payload.comment_lines(self.bonopay_comments), payload.COMMENT_LIMIT - exempt
         if len(lines) > most:
             yield Fault(
                 "comments.count",
@@ -94,3 +75,26 @@ class AccountMove(models.Model):
                         limit=payload.TEXT_LIMIT,
                     ),
                 )
+
+    def _bonopay_exemption_faults(self, party):
+        reference = party.bonopay_exemption_reference
+        if not payload.clean_text(reference):
+            yield Fault(
+                "client.exemption",
+                party,
+                self.env._(
+                    "Customer “%s” is an embassy or international organisation: enter the reference of its exemption "
+                    "certificate.",
+                    party.name,
+                ),
+            )
+        elif len(reference.strip()) > payload.EXEMPTION_LIMIT:
+            yield Fault(
+                "client.exemption_length",
+                party,
+                self.env._(
+                    "The exemption reference of customer “%(name)s” has more than %(limit)s characters: shorten it.",
+                    name=party.name,
+                    limit=payload.EXEMPTION_LIMIT,
+                ),
+            )

@@ -19,7 +19,6 @@ class AccountMove(models.Model):
     def _bonopay_check_credit(self):
         if self.move_type != "out_refund":
             return
-        original = self.reversed_entry_id
         if not payload.clean_text(self.bonopay_credit_reason):
             yield Fault(
                 "credit.reason",
@@ -35,37 +34,31 @@ class AccountMove(models.Model):
                     "RRR)."
                 ),
             )
-        elif self.bonopay_credit_nature == dgi.REBATE_NATURE:
-            return
-        elif not original:
-            yield Fault(
-                "credit.original",
-                self,
-                self.env._(
-                    "A credit note names the invoice that it corrects: open that invoice and press “Credit note”. Only "
-                    "a rebate (RRR) has no original."
-                ),
+        elif self.bonopay_credit_nature != dgi.REBATE_NATURE:
+            yield from self._bonopay_check_original(self.reversed_entry_id)
+
+    def _bonopay_check_original(self, original):
+        """Whether there is a sale that the DGI knows, and that this credit note may take from."""
+        seal = original._bonopay_live_seals()
+        if not original:
+            words = self.env._(
+                "A credit note names the invoice that it corrects: open that invoice and press “Credit note”. Only "
+                "a rebate (RRR) has no original."
             )
+            yield Fault("credit.original", self, words)
         elif not self._bonopay_is_of_same_sale(original):
-            yield Fault(
-                "credit.other_sale",
-                original,
-                self.env._(
-                    "%s is no invoice of this customer: a credit note corrects an invoice of the same customer and "
-                    "company, never a credit note.",
-                    original.name,
-                ),
+            words = self.env._(
+                "%s is no invoice of this customer: a credit note corrects an invoice of the same customer and "
+                "company, never a credit note.",
+                original.name,
             )
-        elif (seal := original._bonopay_live_seals()).state != "certified" or not seal.dgi_code:
-            yield Fault(
-                "credit.not_certified",
-                original,
-                original._bonopay_never_normalised()
-                or self.env._(
-                    "Original invoice %s is not normalised yet: wait for its DEF/DGI code, then post the credit note.",
-                    original.name,
-                ),
+            yield Fault("credit.other_sale", original, words)
+        elif seal.state != "certified" or not seal.dgi_code:
+            words = original._bonopay_never_normalised() or self.env._(
+                "Original invoice %s is not normalised yet: wait for its DEF/DGI code, then post the credit note.",
+                original.name,
             )
+            yield Fault("credit.not_certified", original, words)
         else:
             yield from self._bonopay_check_kind_of_credit(original, seal)
 

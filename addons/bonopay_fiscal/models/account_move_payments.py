@@ -61,19 +61,26 @@ class AccountMove(models.Model):
     # ------------------------------------------------------------------------------------------------------------
 
     def _bonopay_payments(self):
-        """What was stated, else what is proposed; what is left of the total is on credit (SFE §1.19).
+        """What was stated, else what came with the sale and what is proposed; the rest is on credit (SFE §1.19).
 
         :rtype: tuple[core.document.Payment, ...]
         """
         self.ensure_one()
-        total = self._bonopay_total_in_francs()
-        given = self._bonopay_stated_payments()
-        if not given:
-            proposed, owed = tuple(self._bonopay_proposed_payments()), self._bonopay_owed_dollars()
-            if owed:
-                proposed = tuple(payments.dollars_within(proposed, owed[0]))
-            given = payments.within(payments.paid_in_dollars(proposed, total, owed), total)
+        total, given = self._bonopay_total_in_francs(), self._bonopay_stated_payments()
+        if all(self.sudo().bonopay_payment_ids.mapped("is_given")):
+            rest = total - sum((one.in_francs for one in given), Decimal(0))
+            given = (*given, *self._bonopay_proposed_within(rest))
         return payments.settled(given, total)
+
+    def _bonopay_proposed_within(self, rest):
+        """The payments that are proposed, as far as so many francs are left to pay.
+
+        :rtype: Iterator[core.document.Payment]
+        """
+        proposed, owed = tuple(self._bonopay_proposed_payments()), self._bonopay_owed_dollars()
+        if owed:
+            proposed = tuple(payments.dollars_within(proposed, owed[0]))
+        return payments.within(payments.paid_in_dollars(proposed, rest, owed), rest)
 
     def _bonopay_stated_payments(self):
         stated = [payment._value() for payment in self.sudo().bonopay_payment_ids]
@@ -92,8 +99,8 @@ class AccountMove(models.Model):
     def _bonopay_proposed_payments(self):
         """How the invoice was paid as far as the books know, best known first; they may exceed its total. Hook.
 
-        Override it to add what another module knows, such as a gift card (AUTRE): it must not raise, since it runs
-        after a customer has paid.
+        Override it to add what another module knows: it must not raise, since it runs after a customer has paid. What
+        is certain before, such as a gift card of the order, is a row that ``is_given``.
 
         :rtype: Iterator[core.document.Payment]
         """
@@ -302,23 +309,38 @@ class AccountMove(models.Model):
         res = super().button_draft()
         if not self._bonopay_is_annulling():
             for move in self.sudo():
-                proposed = move.bonopay_payment_ids.filtered("is_proposed")
-                move._bonopay_restate_dollars(proposed, move.bonopay_payment_ids - proposed)
-                proposed.unlink()
+                cut, cents = move._bonopay_cut_dollars()
+                if cut:
+                    cut.amount += float(cents)
+                move.bonopay_payment_ids.filtered("is_proposed").unlink()
         return res
 
-    def _bonopay_restate_dollars(self, proposed, stated):
-        """Where francs had to complete the dollars that were stated, these were all: the last gets its cents back."""
-        dollars = stated.filtered(lambda payment: payment._is_in_dollars())
+    def _bonopay_cut_dollars(self):
+        """The payment in dollars that was cut to the francs of the total, and by how much: where francs had to complete
+        the dollars that were stated, these were all.
+
+        :return: the payment, or none, and dollars
+        :rtype: tuple[bonopay.payment, Decimal]
+        """
+        rows = self.sudo().bonopay_payment_ids
+        proposed = rows.filtered("is_proposed")
+        dollars = (rows - proposed).filtered(lambda payment: payment._is_in_dollars())
         owed = self._bonopay_owed_dollars()
         paid = sum((payment._value().amount for payment in dollars), Decimal(0))
-        if owed and dollars and paid < min(owed) and proposed.filtered(lambda one: one.method != payments.CREDIT):
-            dollars[-1].amount += float(owed[0] - paid)
+        completed = proposed.filtered(lambda one: one.method != payments.CREDIT)
+        if owed and completed and dollars and paid < min(owed):
+            return dollars[-1], owed[0] - paid
+        return dollars.browse(), Decimal(0)
 
     def _bonopay_replacement_values(self):
-        # EXTENDS: what somebody stated is stated again
+        # EXTENDS: what somebody stated is stated again, dollars at the rate of the new document
         stated = self.sudo().bonopay_payment_ids.filtered(lambda payment: not payment.is_proposed)
-        values = [{name: value for name, value in one.copy_data()[0].items() if name != "move_id"} for one in stated]
+        cut, cents = self._bonopay_cut_dollars()
+        left_out = {"move_id", "rate"} if self._bonopay_usd_rate() else {"move_id"}
+        values = []
+        for payment in stated:
+            kept = {name: value for name, value in payment.copy_data()[0].items() if name not in left_out}
+            values.append({**kept, "amount": payment.amount + (float(cents) if payment == cut else 0.0)})
         return {
             **super()._bonopay_replacement_values(),
             "bonopay_payment_ids": [Command.create(one) for one in values],

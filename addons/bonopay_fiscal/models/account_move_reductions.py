@@ -201,6 +201,7 @@ class AccountMove(models.Model):
         tax = line.tax_ids.flatten_taxes_hierarchy().filtered("bonopay_group")[:1]
         mode = "ttc" if tax.price_include else "ht"
         specific = sum((self._bonopay_line(one).specific_tax_amount for one in articles), Decimal(0))
+        specific /= self._bonopay_in_francs(1)  # what is reduced is in the currency of the document
 
         def total_less(off):
             return group_amounts(tax.bonopay_group, exact(tax.amount), mode, left - off, specific).total

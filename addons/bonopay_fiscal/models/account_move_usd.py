@@ -89,6 +89,14 @@ class AccountMove(models.Model):
         for tax_line, _key, values in found["tax_lines_to_update"]:
             tax_line["record"].write(values)
 
+    def _bonopay_reckon_draft(self):
+        """:meth:`_bonopay_reckon_francs`, with the terms of payment and the totals of the lines that follow from it."""
+        container, lines = {"records": self}, self._bonopay_lines()
+        for name in ("price_subtotal", "price_total"):
+            self.env.add_to_compute(lines._fields[name], lines)
+        with self._check_balanced(container), self._sync_dynamic_lines(container):
+            self._bonopay_reckon_francs()
+
     def _bonopay_foreign_currency(self):
         # EXTENDS
         rate = self._bonopay_usd_rate()
@@ -132,22 +140,23 @@ class AccountMove(models.Model):
                     reference=dollar.rate,
                 ),
             )
-        if self._bonopay_lines().tax_ids._bonopay_split_taxes()[1]:
-            yield Fault(
-                "currency.specific_tax",
-                self,
-                self.env._("Specific taxes are in francs: make out this invoice in CDF."),
-            )
 
     def _bonopay_check_totals(self):
         # EXTENDS: the dollars that are owed are those that are printed, which the francs and the rate give
         faults = list(super()._bonopay_check_totals())
         yield from faults
         rate = self._bonopay_usd_rate()
-        if faults or rate is None:
-            return
-        printed, ours = round2(self._bonopay_total_in_francs() / rate), round2(exact(self.amount_total))
-        if abs(printed - ours) > CENT * len(self._bonopay_lines()):
+        if not faults and rate is not None:
+            yield from self._bonopay_dollar_faults(rate, round2(self._bonopay_total_in_francs() / rate))
+
+    def _bonopay_dollar_faults(self, rate, printed):
+        lines = self._bonopay_lines()
+        expected = (
+            round2(exact(self.amount_total)),
+            sum((self._bonopay_at_price(one, rate) for one in lines), Decimal(0)),
+        )
+        far = [total for total in expected if abs(printed - total) > CENT * len(lines)]
+        if far:
             yield Fault(
                 "currency.total",
                 self,
@@ -155,6 +164,37 @@ class AccountMove(models.Model):
                     "The total would be printed as %(printed)s USD, which is what its francs are worth, and is "
                     "%(ours)s USD here. Sell in a larger unit, or make out this invoice in CDF.",
                     printed=printed,
-                    ours=ours,
+                    ours=round2(far[0]),
                 ),
             )
+        elif not printed:
+            yield Fault(
+                "currency.cent",
+                self,
+                self.env._("The total is worth less than a cent of a dollar: make out this invoice in CDF."),
+            )
+
+    def _bonopay_at_price(self, line, rate):
+        """Dollars that a line comes to with its taxes when nothing is rounded.
+
+        :rtype: Decimal
+        """
+        tax = line.tax_ids._bonopay_split_taxes()[0]
+        factor = 1 + tax._bonopay_rate() / 100
+        amount = exact(line.price_unit) * (1 - exact(line.discount or 0.0) / 100) * exact(line.quantity)
+        specific = self._bonopay_line(line).specific_tax_amount / rate
+        return amount * (1 if tax.price_include else factor) + specific * factor
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    @api.depends("move_id.invoice_currency_rate")
+    def _compute_totals(self):
+        # EXTENDS 'account': francs are worth other dollars at another rate; what is sealed keeps its own
+        in_dollars = self.move_id.filtered(lambda move: move._bonopay_usd_rate())
+        locked = in_dollars._bonopay_locked_moves()
+        kept = self.filtered(lambda line: line._origin and line.move_id._origin in locked)
+        for line in kept:
+            line.price_subtotal, line.price_total = line._origin.price_subtotal, line._origin.price_total
+        return super(AccountMoveLine, self - kept)._compute_totals()

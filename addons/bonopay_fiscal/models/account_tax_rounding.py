@@ -18,7 +18,8 @@ class AccountTax(models.Model):
 
     The unit price after discount has two decimals, so has the line, and the tax is rounded once per DGI group, which
     may span several Odoo taxes (16 % on goods and 16 % on services are both group B). A specific tax of a line is one
-    more tax to Odoo; to the law it is part of the base. Everything else stays core's.
+    more tax to Odoo; to the law it is part of the base. All of it is in francs; the amounts in the currency of the
+    document are what the francs are worth. Everything else stays core's.
     """
 
     _inherit = "account.tax"
@@ -29,39 +30,45 @@ class AccountTax(models.Model):
         legal = self._bonopay_legal_taxes(base_line, company)
         if not legal:
             return super()._add_tax_details_in_base_line(base_line, company, rounding_method=rounding_method)
-        group_tax, specific_tax = legal
+        group_tax, specific_tax, worth = legal
         self._bonopay_forget_worked_out(base_line)
-        asked = {key: base_line[key] for key in ("price_unit", "quantity", "discount", "filter_tax_function")}
-        amount = self._bonopay_line_amount(base_line)
+        asked = {key: base_line[key] for key in ("price_unit", "quantity", "discount", "rate", "filter_tax_function")}
+        amount = self._bonopay_line_amount({**base_line, "price_unit": exact(base_line["price_unit"]) * worth})
         specific = specific_tax._bonopay_specific_amount(exact(base_line["quantity"]), amount)
         base_line.update(
-            price_unit=float(amount), quantity=1.0, discount=0.0, filter_tax_function=lambda tax: tax == group_tax
+            price_unit=float(amount / worth),
+            quantity=1.0,
+            discount=0.0,
+            rate=float(1 / worth),
+            filter_tax_function=lambda tax: tax == group_tax,
         )
         try:
             # the tax of the line stays unrounded: it is rounded with its group
             super()._add_tax_details_in_base_line(base_line, company, rounding_method="round_globally")
         finally:
             base_line.update(asked)
-        base_line["tax_details"].update(bonopay_line_amount=amount, bonopay_specific_amount=specific)
+        base_line["tax_details"].update(
+            bonopay_line_amount=amount, bonopay_specific_amount=specific, bonopay_worth=worth
+        )
         if specific_tax:
             self._bonopay_add_specific_tax(base_line, specific_tax, float(specific))
 
     @api.model
     def _bonopay_legal_taxes(self, base_line, company):
-        """The tax of a DGI group of a base line that follows the law, and its specific tax or none; else ``None``.
+        """What the law reckons a base line with; ``None`` for one that is no sale of a fiscal company in its currency
+        or in dollars.
 
-        Such a line is a sale of a fiscal company, in francs.
+        :return: the tax of its DGI group, its specific tax or none, and francs for one unit of its currency
         """
-        if (
-            not company.bonopay_active
-            or base_line["currency_id"] != company.currency_id
-            or any(base_line[key] for key in ("special_mode", "special_type", "filter_tax_function"))
+        if not company.bonopay_active or any(
+            base_line[key] for key in ("special_mode", "special_type", "filter_tax_function")
         ):
             return None
         group_tax, specific_tax = base_line["tax_ids"]._bonopay_split_taxes()
-        if len(group_tax) != 1 or len(specific_tax) > 1:
+        if len(group_tax) != 1 or len(specific_tax) > 1 or not group_tax._bonopay_is_legal():
             return None
-        return (group_tax, specific_tax) if group_tax._bonopay_is_legal() else None
+        worth = self._bonopay_worth(base_line, company, specific_tax)
+        return worth and (group_tax, specific_tax, worth)
 
     def _bonopay_is_legal(self):
         """Whether a tax is one that the law's arithmetic is for."""
@@ -96,8 +103,9 @@ class AccountTax(models.Model):
 
     @api.model
     def _bonopay_add_specific_tax(self, base_line, tax, specific):
-        """Put a specific tax before the tax of the group, which it is part of the base of (SFE §1.5.10)."""
+        """Put a specific tax, so many francs, before the tax of the group, whose base it is part of (SFE §1.5.10)."""
         details = base_line["tax_details"]
+        in_currency = specific / float(details["bonopay_worth"])
         (of_group,) = details["taxes_data"]
         group_tax = of_group["tax"]
         of_specific = {
@@ -107,16 +115,16 @@ class AccountTax(models.Model):
             "group": base_line["tax_ids"]._flatten_taxes_and_sort_them()[1].get(tax.id) or self.browse(),
             "batch": tax,
             "price_include": False,
-            "tax_amount": specific,
+            "tax_amount": in_currency,
         }
-        vat = specific * group_tax.amount / 100.0
-        for suffix, share in zip(_SUFFIXES, (1.0, 1.0 / (base_line["rate"] or 1.0)), strict=True):
-            of_specific[f"raw_tax_amount{suffix}"] = specific * share
-            of_group[f"raw_base_amount{suffix}"] += specific * share
-            of_group[f"raw_tax_amount{suffix}"] += vat * share
-            details[f"raw_total_included{suffix}"] += (specific + vat) * share
-        of_group["base_amount"] += specific
-        of_group["tax_amount"] += vat
+        rate = group_tax.amount / 100.0
+        for suffix, amount in zip(_SUFFIXES, (in_currency, specific), strict=True):
+            of_specific[f"raw_tax_amount{suffix}"] = amount
+            of_group[f"raw_base_amount{suffix}"] += amount
+            of_group[f"raw_tax_amount{suffix}"] += amount * rate
+            details[f"raw_total_included{suffix}"] += amount * (1 + rate)
+        of_group["base_amount"] += in_currency
+        of_group["tax_amount"] += in_currency * rate
         details["taxes_data"] = [of_specific, of_group]
 
     # ------------------------------------------------------------------------------------------------------------
@@ -142,30 +150,43 @@ class AccountTax(models.Model):
 
     @api.model
     def _bonopay_groups(self, base_lines):
-        """Lines, legal amounts and specific taxes of each DGI group."""
-        for (letter, rate, price_mode), lines in self._bonopay_per_group(base_lines):
-            total, specific = (
-                sum((line["tax_details"][f"bonopay_{name}_amount"] for line in lines), Decimal(0))
-                for name in ("line", "specific")
-            )
-            amounts = arithmetic.group_amounts(letter, rate, price_mode, total, specific)
-            yield lines, amounts, specific
+        """Lines of each DGI group, and its legal amounts by the suffix of Odoo's names for them.
+
+        :rtype: Iterator[tuple[list, dict[str, core.arithmetic.Shares]]]
+        """
+        documents = defaultdict(list)
+        for line in base_lines:
+            documents[line["tax_details"]["bonopay_worth"], line["is_refund"]].append(line)
+        for (worth, _refund), of_document in documents.items():
+            groups = list(self._bonopay_per_group(of_document))
+            legal = [self._bonopay_group_amounts(*group) for group in groups]
+            in_francs, in_currency = (arithmetic.in_currency(legal, rate) for rate in (Decimal(1), worth))
+            for (_key, lines), *shares in zip(groups, in_currency, in_francs, strict=True):
+                yield lines, dict(zip(_SUFFIXES, shares, strict=True))
+
+    @api.model
+    def _bonopay_group_amounts(self, key, lines):
+        """Price mode, legal amounts and specific taxes of a DGI group, in francs."""
+        letter, rate, price_mode = key
+        total, specific = (
+            sum((line["tax_details"][f"bonopay_{name}_amount"] for line in lines), Decimal(0))
+            for name in ("line", "specific")
+        )
+        return price_mode, arithmetic.group_amounts(letter, rate, price_mode, total, specific), specific
 
     @api.model
     def _round_tax_details_tax_amounts(self, base_lines, company, mode="mixed"):
-        # EXTENDS 'account': a specific tax is in centimes as it is
+        # EXTENDS 'account'
         legal, others = self._bonopay_split(base_lines, mode)
         res = super()._round_tax_details_tax_amounts(others, company, mode=mode)
-        for lines, amounts, _specific in self._bonopay_groups(legal):
-            taxes_data = [
-                tax_data
-                for line in lines
-                for tax_data in line["tax_details"]["taxes_data"]
-                if not tax_data["tax"].bonopay_specific
-            ]
-            for suffix in _SUFFIXES:
-                self._bonopay_reach(company, taxes_data, f"tax_amount{suffix}", amounts.tax)
-                self._bonopay_reach(company, taxes_data, f"base_amount{suffix}", amounts.base)
+        for lines, shares in self._bonopay_groups(legal):
+            taxes_data = [tax_data for line in lines for tax_data in line["tax_details"]["taxes_data"]]
+            of_group = [tax_data for tax_data in taxes_data if not tax_data["tax"].bonopay_specific]
+            of_articles = [tax_data for tax_data in taxes_data if tax_data["tax"].bonopay_specific]
+            for suffix, share in shares.items():
+                self._bonopay_reach(company, of_group, f"tax_amount{suffix}", share.tax)
+                self._bonopay_reach(company, of_group, f"base_amount{suffix}", share.net + share.specific)
+                self._bonopay_reach(company, of_articles, f"tax_amount{suffix}", share.specific)
         return res
 
     @api.model
@@ -173,11 +194,11 @@ class AccountTax(models.Model):
         # EXTENDS 'account'
         legal, others = self._bonopay_split(base_lines, mode)
         res = super()._round_tax_details_base_lines(others, company, mode=mode)
-        for lines, amounts, specific in self._bonopay_groups(legal):
+        for lines, shares in self._bonopay_groups(legal):
             details = [line["tax_details"] for line in lines]
-            for suffix in _SUFFIXES:
+            for suffix, share in shares.items():
                 name = f"total_excluded{suffix}"
-                self._bonopay_reach(company, details, name, amounts.base - specific, f"delta_{name}")
+                self._bonopay_reach(company, details, name, share.net, f"delta_{name}")
                 for detail in details:
                     taxes = sum(tax_data[f"tax_amount{suffix}"] for tax_data in detail["taxes_data"])
                     detail[f"total_included{suffix}"] = company.currency_id.round(

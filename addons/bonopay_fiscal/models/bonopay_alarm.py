@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 from odoo.tools import plaintext2html
 
 from ..core import dgi_status
@@ -148,21 +147,3 @@ class BonopayDevice(models.Model):
         for device in self:
             name = " ".join(filter(None, (kinds.get(device.kind), device.nim))) or self.env._("Device")
             device.display_name = f"{name} ({roles[device.role]})" if device.role else name
-
-
-#: Fields of an outlet that only the signer's answer fills, as they are before anything was read.
-UNREAD_STATUS = {
-    "waiting_count": 0, "oldest_number": False, "oldest_sealed_at": False, "oldest_deadline": False,
-    "rejected_count": 0, "token_expires_at": False, "dgi_answered_at": False, "dgi_silent_since": False,
-    "dgi_closed": False, "dgi_read_at": False, "dgi_asked_at": False, "dgi_error": False,
-}  # fmt: skip
-STATUS_FIELDS = frozenset({*UNREAD_STATUS, "dgi_level", "dgi_rank", "alarm_ids", "device_ids"})
-
-
-def demand_signer(outlets, vals):
-    """Refuse a person who would write what the signer tells.
-
-    :raises AccessError: a field of the status comes from a caller
-    """
-    if STATUS_FIELDS & vals.keys() and not outlets.env.su:
-        raise AccessError(outlets.env._("The DGI status of an outlet is read from the signer. Nobody can change it."))

@@ -1,7 +1,7 @@
 import re
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..core import told
 from ..core.connection import SignerError
@@ -11,8 +11,6 @@ _COORDINATES = re.compile(r"\s*([+-]?\d{1,3}(?:\.\d+)?)\s*[,;]\s*([+-]?\d{1,3}(?
 #: Hours after which the signer is asked again for NIM, ISF and mode.
 _IDENTITY_HOURS = 1
 _LONGEST_IDENTITY = 200
-#: Fields that only the signer's answer fills.
-IDENTITY_FIELDS = ("nim", "isf", "dgi_mode", "synced_at")
 
 
 class BonopayOutlet(models.Model):
@@ -20,7 +18,7 @@ class BonopayOutlet(models.Model):
 
     _name = "bonopay.outlet"
     _description = "Fiscal outlet"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["bonopay.guarded", "mail.thread", "mail.activity.mixin"]
     _order = "company_id, code"
     _rec_names_search = ["code", "name"]
     _check_company_auto = True
@@ -79,19 +77,30 @@ class BonopayOutlet(models.Model):
         groups="account.group_account_invoice,account.group_account_readonly",
     )
     nim = fields.Char(
-        "DEF NID (NIM)", readonly=True, copy=False, tracking=True, help="Serial number of the outlet's fiscal device."
+        "DEF NID (NIM)",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        tracking=True,
+        help="Serial number of the outlet's fiscal device.",
     )
     isf = fields.Char(
-        "ISF", readonly=True, copy=False, tracking=True, help="Identifier of the homologated invoicing system."
+        "ISF",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        tracking=True,
+        help="Identifier of the homologated invoicing system.",
     )
     dgi_mode = fields.Selection(
         [("inline", "Normalised before delivery"), ("deferred", "Delivered, then normalised")],
         "DGI mode",
         readonly=True,
         copy=False,
+        guarded=True,
         tracking=True,
     )
-    synced_at = fields.Datetime("Read from the signer on", readonly=True, copy=False)
+    synced_at = fields.Datetime("Read from the signer on", readonly=True, copy=False, guarded=True)
     used = fields.Boolean(compute="_compute_used", help="At least one document was issued under this code.")
 
     _code_company_unique = models.Constraint("UNIQUE(company_id, code)", "This outlet code exists already.")
@@ -164,11 +173,6 @@ class BonopayOutlet(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        for vals in vals_list:
-            self._demand_no_identity(vals)
-        if not self.env.su:
-            # said out loud: a caller's default_nim would be taken otherwise
-            vals_list = [{**vals, **dict.fromkeys(IDENTITY_FIELDS, False)} for vals in vals_list]
         links = [vals.get("journal_ids") for vals in vals_list]
         outlets = super().create([{k: v for k, v in vals.items() if k != "journal_ids"} for vals in vals_list])
         for outlet, commands in zip(outlets, links, strict=True):
@@ -176,7 +180,6 @@ class BonopayOutlet(models.Model):
         return outlets
 
     def write(self, vals):
-        self._demand_no_identity(vals)
         for field in {"code", "company_id"} & vals.keys():
             if any(outlet[field] != self._as_value(field, vals) for outlet in self._used_ones()):
                 raise UserError(
@@ -189,15 +192,6 @@ class BonopayOutlet(models.Model):
         for outlet in self:
             outlet._link_journals(vals.get("journal_ids"))
         return res
-
-    def _demand_no_identity(self, vals):
-        """:raises AccessError: what the signer tells of an outlet comes from a person"""
-        if vals.keys() & set(IDENTITY_FIELDS) and not self.env.su:
-            raise AccessError(
-                self.env._(
-                    "NIM, ISF and DGI mode of an outlet are read from the signer. Have its operator correct them there."
-                )
-            )
 
     def _link_journals(self, commands):
         """Choose the journals of this outlet: a fiscal manager may, without the right to change journals otherwise."""

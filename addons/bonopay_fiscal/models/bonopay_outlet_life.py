@@ -24,7 +24,7 @@ class BonopayOutlet(models.Model):
     _inherit = "bonopay.outlet"
 
     #            checks of the onboarding are green
-    #   preparation ─────────────────────────▶ live ◀────▶ suspended
+    #   preparation ─────────────────────────▶ live ◀────▶ suspended      resumed past the same checks
     #      │  ▲ no document yet                 │             │
     #      ▼  │                                 ▼             ▼
     #     test ────────────────────────────▶ closed ◀─────────┘        closed is final; also from preparation
@@ -151,7 +151,13 @@ class BonopayOutlet(models.Model):
         self._move_on("suspended", "live")
 
     def action_resume(self):
-        """Sell again under these outlets."""
+        """Sell again under these outlets.
+
+        :raises UserError: a check is a fault, as for going live: what was right may have changed meanwhile
+        """
+        self.check_access("write")
+        for outlet in self.filtered(lambda outlet: outlet.state == "suspended"):
+            outlet._demand_ready(self.env._("Outlet %s cannot be resumed yet:", outlet.code))
         self._move_on("live", "suspended")
 
     def action_close(self):

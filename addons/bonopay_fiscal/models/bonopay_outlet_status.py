@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, ValidationError
 
 from ..core import dgi_status
 from ..core.connection import SignerError
-from .bonopay_alarm import ALARM_LEVELS, UNREAD_STATUS, demand_signer
+from .bonopay_alarm import ALARM_LEVELS
 from .res_company import connect
 
 _logger = logging.getLogger(__name__)
@@ -44,35 +44,53 @@ class BonopayOutlet(models.Model):
         copy=False,
         help="Is called when an alarm needs somebody. Left empty: a fiscal manager of the company.",
     )
-    dgi_level = fields.Selection(STATUS_LEVELS, "DGI status", compute="_compute_dgi_level", store=True, copy=False)
-    dgi_rank = fields.Integer(compute="_compute_dgi_level", store=True, copy=False)
-    dgi_read_at = fields.Datetime("Last read", readonly=True, copy=False)
-    dgi_asked_at = fields.Datetime("Last asked", readonly=True, copy=False)
-    dgi_error = fields.Char(readonly=True, copy=False, help="Why the last reading failed; empty when it did not.")
+    dgi_level = fields.Selection(
+        STATUS_LEVELS, "DGI status", compute="_compute_dgi_level", store=True, copy=False, guarded=True
+    )
+    dgi_rank = fields.Integer(compute="_compute_dgi_level", store=True, copy=False, guarded=True)
+    dgi_read_at = fields.Datetime("Last read", readonly=True, copy=False, guarded=True)
+    dgi_asked_at = fields.Datetime("Last asked", readonly=True, copy=False, guarded=True)
+    dgi_error = fields.Char(
+        readonly=True, copy=False, guarded=True, help="Why the last reading failed; empty when it did not."
+    )
     dgi_error_message = fields.Text("Why it could not be read", compute="_compute_dgi_error_message")
     waiting_count = fields.Integer(
-        "Waiting for the DGI", readonly=True, copy=False, help="Sealed documents that the DGI has yet to answer for."
+        "Waiting for the DGI",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        help="Sealed documents that the DGI has yet to answer for.",
     )
     to_seal_count = fields.Integer(
         "Waiting to be sealed",
         compute="_compute_to_seal_count",
         help="Posted documents that the signer has not sealed yet; they are sent by themselves.",
     )
-    oldest_number = fields.Char("Oldest waiting", readonly=True, copy=False)
-    oldest_sealed_at = fields.Datetime("Waits since", readonly=True, copy=False)
+    oldest_number = fields.Char("Oldest waiting", readonly=True, copy=False, guarded=True)
+    oldest_sealed_at = fields.Datetime("Waits since", readonly=True, copy=False, guarded=True)
     oldest_deadline = fields.Datetime(
-        "To be regularised by", readonly=True, copy=False, help="48 hours after the seal (arrêté 033, art. 7 g)."
+        "To be regularised by",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        help="48 hours after the seal (arrêté 033, art. 7 g).",
     )
     rejected_count = fields.Integer(
-        "Rejected (7 days)", readonly=True, copy=False, help="Sealed documents that the DGI rejected in 7 days."
+        "Rejected (7 days)",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        help="Sealed documents that the DGI rejected in 7 days.",
     )
-    token_expires_at = fields.Datetime("e-MCF token valid until", readonly=True, copy=False)
-    dgi_answered_at = fields.Datetime("DGI's last answer", readonly=True, copy=False)
-    dgi_silent_since = fields.Datetime("DGI silent since", readonly=True, copy=False)
-    dgi_closed = fields.Boolean("Closed at the signer", readonly=True, copy=False)
-    alarm_ids = fields.One2many("bonopay.alarm", "outlet_id", "Alarms", readonly=True, copy=False, groups=_READERS)
+    token_expires_at = fields.Datetime("e-MCF token valid until", readonly=True, copy=False, guarded=True)
+    dgi_answered_at = fields.Datetime("DGI's last answer", readonly=True, copy=False, guarded=True)
+    dgi_silent_since = fields.Datetime("DGI silent since", readonly=True, copy=False, guarded=True)
+    dgi_closed = fields.Boolean("Closed at the signer", readonly=True, copy=False, guarded=True)
+    alarm_ids = fields.One2many(
+        "bonopay.alarm", "outlet_id", "Alarms", readonly=True, copy=False, guarded=True, groups=_READERS
+    )
     device_ids = fields.One2many(
-        "bonopay.device", "outlet_id", "Fiscal devices", readonly=True, copy=False, groups=_READERS
+        "bonopay.device", "outlet_id", "Fiscal devices", readonly=True, copy=False, guarded=True, groups=_READERS
     )
     dgi_summary = fields.Text("What to know", compute="_compute_dgi_summary", groups=_READERS)
 
@@ -106,20 +124,6 @@ class BonopayOutlet(models.Model):
             outlet.dgi_error_message = (
                 outlet._signer_words(SignerError(outlet.dgi_error)) if outlet.dgi_error else False
             )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            demand_signer(self, vals)
-        if not self.env.su:
-            # said out loud: a caller's default_waiting_count, for one, would fill what is left open
-            unread = {**UNREAD_STATUS, "dgi_level": "unread", "dgi_rank": _RANKS["unread"]}
-            vals_list = [{**vals, **unread} for vals in vals_list]
-        return super().create(vals_list)
-
-    def write(self, vals):
-        demand_signer(self, vals)
-        return super().write(vals)
 
     @api.constrains("manager_id", "company_id")
     def _check_manager_id(self):

@@ -37,17 +37,30 @@ class BonopayPayment(models.Model):
     is_proposed = fields.Boolean(
         readonly=True, help="Nobody stated it: it was taken from the books when the invoice was posted."
     )
+    is_given = fields.Boolean(
+        "Came with the sale",
+        readonly=True,
+        help="A gift card of the order, say. How the rest is paid is proposed as if nothing had been stated.",
+    )
 
     @api.depends("move_id")
     def _compute_currency_id(self):
         for payment in self:
             payment.currency_id = payment.currency_id or payment.move_id.company_currency_id
 
-    @api.depends("currency_id")
+    @api.depends("currency_id", "move_id.invoice_currency_rate")
     def _compute_rate(self):
+        locked = self.move_id._bonopay_locked_moves()
         for payment in self:
-            dollar = payment._is_in_dollars() and payment.move_id._bonopay_dollar()
-            payment.rate = float(dollar.rate) if dollar else 0.0
+            if payment.move_id._origin in locked or payment._has_own_rate():
+                payment.rate = payment.rate
+            else:
+                dollar = payment._is_in_dollars() and payment.move_id._bonopay_dollar()
+                payment.rate = float(dollar.rate) if dollar else 0.0
+
+    def _has_own_rate(self):
+        """Whether a rate stays when that of the invoice changes: one in francs has none that concerns dollars."""
+        return self._is_in_dollars() and bool(self.rate) and not self.move_id._bonopay_usd_rate()
 
     @api.depends("amount", "rate")
     def _compute_francs(self):

@@ -1,7 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
-
-from .bonopay_seal import _WRITER, _WRITER_KEY
 
 PAPERS = [("sheet", "A4 sheet"), ("roll", "80 mm ticket")]
 _READERS = "bonopay_fiscal.group_fiscal_manager,bonopay_fiscal.group_fiscal_auditor"
@@ -15,8 +12,10 @@ class BonopayPrint(models.Model):
     """
 
     _name = "bonopay.print"
+    _inherit = "bonopay.guarded"
     _description = "Print of a normalised document"
     _order = "id desc"
+    _is_kept = True
 
     seal_id = fields.Many2one("bonopay.seal", required=True, readonly=True, index=True, ondelete="restrict")
     move_id = fields.Many2one(related="seal_id.move_id")
@@ -36,27 +35,6 @@ class BonopayPrint(models.Model):
     def _compute_display_name(self):
         for log in self:
             log.display_name = f"DUPLICATA N° {log.number}" if log.number else self.env._("Original")
-
-    @api.model
-    def _demand_writer(self):
-        if self.env.context.get(_WRITER_KEY) is not _WRITER:
-            raise AccessError(self.env._("A print is recorded by printing alone. Nobody can change the record."))
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        self._demand_writer()
-        return super().create(vals_list).with_context(**{_WRITER_KEY: None})
-
-    def write(self, vals):
-        self._demand_writer()
-        return super().write(vals)
-
-    @api.ondelete(at_uninstall=True)
-    def _unlink_never(self):
-        raise AccessError(self.env._("The record of a print is kept for ever."))
-
-    def copy(self, default=None):  # pylint: disable=method-required-super
-        raise AccessError(self.env._("The record of a print cannot be copied."))
 
 
 class BonopaySeal(models.Model):

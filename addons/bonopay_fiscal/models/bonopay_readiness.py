@@ -87,7 +87,7 @@ def _answer(connection, code):
 
 
 class BonopayOutlet(models.Model):
-    """The gate: an outlet goes live when no check of its own or of its company is a fault."""
+    """The gate: an outlet goes live, or sells again, when no check of its own or of its company is a fault."""
 
     _inherit = "bonopay.outlet"
 
@@ -117,11 +117,14 @@ class BonopayOutlet(models.Model):
         self._demand_reachable("live")
         if self.state not in ("preparation", "test"):
             raise UserError(self.env._("Outlet %s has gone live already, or is closed.", self.code))
+        self._demand_ready(self.env._("Outlet %s cannot go live yet:", self.code))
+        self.sudo().write({"state": "live"})
+
+    def _demand_ready(self, title):
+        """:raises UserError: a check is a fault; under the title, all that are"""
         faults = [found for _outlet, found in self._readiness() if found.level == "fault"]
         if faults:
-            title = self.env._("Outlet %s cannot go live yet:", self.code)
             raise UserError("\n".join([title, *(f"• {found.name}: {found.words}" for found in faults)]))
-        self.sudo().write({"state": "live"})
 
 
 class ResCompany(models.Model):

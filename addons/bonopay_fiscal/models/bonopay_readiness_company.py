@@ -38,6 +38,7 @@ class ResCompany(models.Model):
         return [
             self._bonopay_ready_signer,
             self._bonopay_ready_core,
+            self._bonopay_ready_reference,
             self._bonopay_ready_clock,
             self._bonopay_ready_nif,
             self._bonopay_ready_currency,
@@ -64,6 +65,15 @@ class ResCompany(models.Model):
             "Version %(version)s, %(fingerprint)s", version=core.get("version"), fingerprint=core.get("fingerprint")
         )
         return check("core", self.env._("Fiscal core of the signer"), "", fine)
+
+    def _bonopay_ready_reference(self, told):
+        """How the last reading of the DGI's tables went; nothing before a first outlet is live."""
+        root = self.root_id.sudo()
+        words = root.bonopay_reference_words
+        if not words:
+            return None
+        troubled = root.bonopay_reference_error or root._bonopay_told_findings()
+        return check("reference", self.env._("The DGI's tables"), troubled and words, words, level="hint")
 
     def _bonopay_ready_clock(self, told):
         if told.ahead is None:

@@ -1,12 +1,7 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 
 from ..core import dgi
-
-#: Proof that a write comes from this module's own code. An object of Python cannot travel in the JSON or XML of a
-#: remote call, and equality is identity: whoever calls from outside cannot put it into a context.
-_WRITER = object()
-_WRITER_KEY = "bonopay_seal_writer"
+from .bonopay_guarded import BonopayGuarded
 
 #: States in which nothing is sealed and nothing will be: the only ones that let the invoice go back to draft.
 CORRECTABLE_STATES = ("invalid",)
@@ -35,15 +30,17 @@ class BonopaySeal(models.Model):
       or taxes do not reach it;
     * a document id is given once; the signer seals it once, however often it is sent;
     * nobody creates, changes or deletes a seal, not even an administrator or code with ``sudo()``: only the methods
-      of this model do, through :meth:`_as_writer`;
+      of this model do, through :meth:`bonopay.guarded._as_writer`;
     * at most one live seal per invoice; a refused payload stays as history, superseded by the next posting.
     """
 
     _name = "bonopay.seal"
+    _inherit = BonopayGuarded._name  # by import: others import this file before their turn
     _description = "Fiscal seal"
     _order = "id desc"
     _rec_name = "document_id"
     _check_company_auto = True
+    _is_kept = True
 
     move_id = fields.Many2one(
         "account.move", "Invoice", required=True, readonly=True, index=True, ondelete="restrict", check_company=True
@@ -119,45 +116,6 @@ class BonopaySeal(models.Model):
         "(outlet_id, fiscal_number) WHERE fiscal_number IS NOT NULL", "A fiscal number is given once."
     )
     _outbox_index = models.Index("(next_attempt_at) WHERE state IN ('to_seal', 'sealed', 'unknown')")
-
-    # ------------------------------------------------------------------------------------------------------------
-    # Nobody writes
-    # ------------------------------------------------------------------------------------------------------------
-
-    @api.private
-    def _as_writer(self):
-        """This recordset, allowed to write. Never hand the result to a caller.
-
-        The caller's defaults stay outside: ``default_state`` would otherwise fill what this module leaves open.
-        """
-        context = {key: value for key, value in self.env.context.items() if not key.startswith("default_")}
-        return self.sudo().with_context(context, **{_WRITER_KEY: _WRITER})
-
-    def _demand_writer(self):
-        if self.env.context.get(_WRITER_KEY) is not _WRITER:
-            raise AccessError(self.env._("A seal is written by the sealing process alone. Nobody can change it."))
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        self._demand_writer()
-        return super().create(vals_list).with_context(**{_WRITER_KEY: None})
-
-    def write(self, vals):
-        self._demand_writer()
-        return super().write(vals)
-
-    # at_uninstall: a caller's context could otherwise claim to be an uninstallation
-    @api.ondelete(at_uninstall=True)
-    def _unlink_never(self):
-        """Every document is kept (arrêté 034 art. 28), also those that were refused."""
-        raise AccessError(self.env._("A seal is kept for ever."))
-
-    def copy(self, default=None):  # pylint: disable=method-required-super
-        raise AccessError(self.env._("A seal cannot be copied."))
-
-    # ------------------------------------------------------------------------------------------------------------
-    # Reading
-    # ------------------------------------------------------------------------------------------------------------
 
     @api.depends("document_id", "fiscal_number", "move_id.name")
     def _compute_display_name(self):

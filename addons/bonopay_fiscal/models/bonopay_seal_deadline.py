@@ -7,6 +7,7 @@ from odoo.tools import SQL, format_datetime, plaintext2html
 
 from ..core import told
 from .bonopay_seal import OPEN_STATES
+from .bonopay_seal_alert import ALERT_TYPE
 
 _logger = logging.getLogger(__name__)
 
@@ -16,9 +17,9 @@ DEADLINE = timedelta(hours=48)
 NOTICE = timedelta(hours=12)
 #: States in which nothing happens by itself any more.
 STUCK_STATES = ("invalid", "rejected", "dead")
-#: States of documents that somebody is reminded of. After a rejection only a credit note helps, and that was said.
+#: States of documents that somebody is reminded of. What was rejected is to be replaced, and that was said.
 _REMINDED_STATES = (*OPEN_STATES, "invalid", "dead")
-#: Beyond so many documents of an outlet at once, one activity tells of all of them.
+#: Beyond so many documents of a company that wait past their reminder, one activity an outlet tells of all others.
 _MOST_REMINDERS = 20
 
 BOARD = [
@@ -173,25 +174,39 @@ class BonopaySeal(models.Model):
 
     @api.model
     def _remind(self):
-        """Call the outlet's responsible once for each document that is not normalised 36 hours after its issue."""
-        due = self.sudo().search(
-            [
-                ("deadline_at", "<=", fields.Datetime.now() + NOTICE),
-                ("state", "in", _REMINDED_STATES),
-                ("superseded", "=", False),
-                ("reminded", "=", False),
-                ("test_mode", "=", False),
-            ],
-            order="deadline_at, id",
-        )
+        """Call the outlet's responsible once for each document that is not normalised 36 hours after its issue.
+
+        However many come due, and in however many runs: a company has at most :data:`_MOST_REMINDERS` of these calls
+        at a time, and beyond them one for each outlet, whose count grows.
+        """
+        domain = self._near_deadline_domain()
+        due = self.sudo().search([*domain, ("reminded", "=", False)], order="deadline_at, id")
         due = due.try_lock_for_update(allow_referencing=True) if due else due
-        for outlet, seals in due.grouped("outlet_id").items():
-            if len(seals) > _MOST_REMINDERS:
-                outlet._call_for_documents(len(seals))
+        for company, seals in due.grouped("company_id").items():
+            waiting = self.sudo().search_count([*domain, ("reminded", "=", True), ("company_id", "=", company.id)])
+            if waiting + len(seals) > _MOST_REMINDERS:
+                for outlet in seals.outlet_id:
+                    outlet._call_for_documents()
             else:
-                for seal in seals:
+                for seal in seals.filtered(lambda seal: not seal._was_called_for()):
                     seal._remind_of_deadline()
         due._as_writer().write({"reminded": True})
+        self.env["bonopay.outlet"].sudo()._end_calls_for_documents()
+
+    @api.model
+    def _near_deadline_domain(self):
+        """Documents in earnest that wait past their reminder."""
+        return [
+            ("deadline_at", "<=", fields.Datetime.now() + NOTICE),
+            ("state", "in", _REMINDED_STATES),
+            ("superseded", "=", False),
+            ("test_mode", "=", False),
+        ]
+
+    def _was_called_for(self):
+        """Whether the same document was reminded of before it was corrected, and that call is still open."""
+        earlier = self.move_id.sudo().bonopay_seal_ids - self
+        return any(earlier.mapped("reminded")) and bool(self.move_id.sudo().activity_search([ALERT_TYPE]))
 
     def _remind_of_deadline(self):
         user = self._whom_to_call()
@@ -204,16 +219,39 @@ class BonopaySeal(models.Model):
 class BonopayOutlet(models.Model):
     _inherit = "bonopay.outlet"
 
-    def _call_for_documents(self, count):
-        """One activity for many documents that near their deadline."""
-        user = self._responsible() or self.env.ref("base.user_admin")
+    deadline_activity_id = fields.Many2one(
+        "mail.activity", "Call for many documents", readonly=True, copy=False, ondelete="set null"
+    )
+
+    def _near_deadline_count(self):
+        domain = self.env["bonopay.seal"]._near_deadline_domain()
+        return self.env["bonopay.seal"].sudo().search_count([*domain, ("outlet_id", "=", self.id)])
+
+    def _end_calls_for_documents(self):
+        """End the calls of outlets where nothing waits past its reminder any more."""
+        called = self.with_context(active_test=False).search([("deadline_activity_id", "!=", False)])
+        for outlet in called.filtered(lambda outlet: not outlet._near_deadline_count()):
+            activity = outlet.deadline_activity_id.filtered("active")
+            words = outlet.with_context(lang=activity.user_id.lang).env._(
+                "No document waits past its reminder any more."
+            )
+            outlet.deadline_activity_id = False
+            activity.action_feedback(feedback=words)
+
+    def _call_for_documents(self):
+        """One activity for the documents that near their deadline; the one that is open tells of those to come too."""
+        open_call = self.deadline_activity_id.filtered("active")
+        user = open_call.user_id or self._responsible() or self.env.ref("base.user_admin")
         outlet = self.with_context(lang=user.lang, mail_notify_force_send=False)
         words = outlet.env._(
             "%s documents are not normalised 36 hours after they were issued. The law gives 48 hours (arrêté 033, "
             "art. 7 g): look at Bono Pay ▸ Board.",
-            count,
+            self._near_deadline_count(),
         )
-        outlet.activity_schedule(
+        if open_call:
+            open_call.note = plaintext2html(words)
+            return
+        self.deadline_activity_id = outlet.activity_schedule(
             "mail.mail_activity_data_warning",
             user_id=user.id,
             summary=outlet.env._("Documents near their 48 hours"),

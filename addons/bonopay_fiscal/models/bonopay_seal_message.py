@@ -82,7 +82,8 @@ class BonopaySeal(models.Model):
                 "This document is sealed already, with another content. Call support with the two hashes below."
             ),
             "dgi_rejected": self.env._(
-                "The DGI rejected this document after it was sealed. Correct it with a credit note."
+                "The DGI rejected this document after it was sealed: it is no normalised invoice. “Replace” puts "
+                "another in its place."
             ),
             "internal_error": self.env._(
                 "An unexpected error occurred; it is in the server's log. The document is sent again."

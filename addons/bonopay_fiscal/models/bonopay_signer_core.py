@@ -1,14 +1,12 @@
 import re
 
-from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo import fields, models
 
 from ..core.connection import SignerError
 from .res_company import connect
 
 #: Minutes after which the signer is asked again which core it has: paper names it, so it is read with every status.
 _FRESH_MINUTES = 4
-_FIELDS = frozenset({"core_version", "core_fingerprint", "core_read_at"})
 
 
 class BonopayOutlet(models.Model):
@@ -20,27 +18,17 @@ class BonopayOutlet(models.Model):
 
     _inherit = "bonopay.outlet"
 
-    core_version = fields.Char("Fiscal core", readonly=True, copy=False, help="Version of what the DGI homologated.")
-    core_fingerprint = fields.Char(
-        "Fingerprint", readonly=True, copy=False, help="SHA-256 of the fiscal core's own files, as the signer tells it."
+    core_version = fields.Char(
+        "Fiscal core", readonly=True, copy=False, guarded=True, help="Version of what the DGI homologated."
     )
-    core_read_at = fields.Datetime("Core read on", readonly=True, copy=False)
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            self._demand_core(vals)
-        if not self.env.su:  # said out loud: a caller's default_core_version would fill what is left open
-            vals_list = [{**vals, **dict.fromkeys(_FIELDS, False)} for vals in vals_list]
-        return super().create(vals_list)
-
-    def write(self, vals):
-        self._demand_core(vals)
-        return super().write(vals)
-
-    def _demand_core(self, vals):
-        if not self.env.su and any(vals.get(name) for name in _FIELDS):
-            raise AccessError(self.env._("The fiscal core of an outlet is told by the signer. Nobody can change it."))
+    core_fingerprint = fields.Char(
+        "Fingerprint",
+        readonly=True,
+        copy=False,
+        guarded=True,
+        help="SHA-256 of the fiscal core's own files, as the signer tells it.",
+    )
+    core_read_at = fields.Datetime("Core read on", readonly=True, copy=False, guarded=True)
 
     def _read_status(self):
         # EXTENDS: who asks how an outlet stands also learns which core seals for it. Asked before anything is written:

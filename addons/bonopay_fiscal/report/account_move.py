@@ -1,6 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ..core import payload, payments
 from .document_parts import Copy, Issuer, PayloadAlteredError
 from .draft_slip import DraftFacts, draft_slip
 from .invoice_document import invoice_document
@@ -88,7 +89,17 @@ class AccountMove(models.Model):
             base=f"{self.amount_untaxed:.2f}",
             tax=f"{self.amount_tax:.2f}",
             total=f"{self.amount_total:.2f}",
+            payments=self._bonopay_draft_payments(),
         )
+
+    def _bonopay_draft_payments(self):
+        """How it is paid as far as somebody stated it or the books know it, in the form of the canonical payload."""
+        if self.state == "cancel" or self.amount_total <= 0 or self.company_currency_id.name != payload.CURRENCY:
+            return ()
+        known = self._bonopay_payments()
+        if not self.bonopay_payment_ids and all(one.method == payments.CREDIT for one in known):
+            return ()
+        return tuple(map(payload.payment_member, known))
 
     def _bonopay_draft_reference(self):
         return self.name if self.name and self.name != "/" else f"n° {self.id or self._origin.id or 'nouveau'}"
@@ -150,6 +161,8 @@ class AccountMoveLine(models.Model):
     def _bonopay_draft_line(self, price_mode):
         """This line as a slip shows it; amounts are Odoo's own."""
         amount = self.price_total if price_mode == "ttc" else self.price_subtotal
+        reason = payload.clean_text(self.bonopay_price_reason)
+        is_net = reason and self.bonopay_original_price > 0
         groups = self.tax_ids.flatten_taxes_hierarchy().mapped("bonopay_group")
         return {
             "code": self.product_id.default_code or "",
@@ -161,4 +174,6 @@ class AccountMoveLine(models.Model):
             "unit_price": f"{self.price_unit:.2f}",
             "discount": f"{self.discount:.2f}".rstrip("0").rstrip("."),
             "amount": f"{amount:.2f}",
+            "original_price": f"{self.bonopay_original_price:.2f}" if is_net else "",
+            "price_reason": reason if is_net else "",
         }

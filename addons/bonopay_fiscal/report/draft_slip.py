@@ -4,6 +4,7 @@ Pure. A draft has no frozen payload, may break any rule and may be in any curren
 figures are those that Odoo shows on the screen.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ class DraftFacts:
     """What a draft says. Money and quantities are plain decimal strings.
 
     `reference`: its name, or how else it is told from others; `date`: of the calendar, if it has one; `client`: the
-    member of the canonical payload; `lines`: code, name, type, tax_group, unit, quantity, unit_price, discount, amount.
+    member of the canonical payload; `lines`: code, name, type, tax_group, unit, quantity, unit_price, discount, amount,
+    and where a reduction was made a net price, original_price and price_reason; `payments`: members of the payload, as
+    far as anybody has said how it is paid.
     """
 
     operation: str
@@ -39,6 +42,7 @@ class DraftFacts:
     base: str
     tax: str
     total: str
+    payments: tuple[dict[str, Any], ...] = ()
 
 
 def draft_slip(draft: DraftFacts, issuer: Issuer) -> InvoiceDocument:
@@ -87,7 +91,7 @@ def _content(draft: DraftFacts) -> dict[str, Any]:
         "totals": (("Total HT", fmt.money(draft.base)), ("Total TVA", fmt.money(draft.tax))),
         "total_due": fmt.money(draft.total, draft.currency),
         "in_words": amount_in_words(draft.total, draft.currency) if has_words else "",
-        "payments": (),
+        "payments": tuple(map(blocks.payment, draft.payments)),
         "foreign_currency": (),
         "comments": (),
     }
@@ -103,5 +107,13 @@ def _row(line: dict[str, str]) -> Row:
         quantity=fmt.grouped(line["quantity"]),
         unit_price=fmt.money(line["unit_price"]),
         amount=fmt.money(line["amount"]),
-        notes=(f"Remise {fmt.percent(line['discount'])}",) if line["discount"] != "0" else (),
+        notes=tuple(_notes(line)),
     )
+
+
+def _notes(line: dict[str, str]) -> Iterator[str]:
+    """What changed the price, as the invoice will say it (SFE §1.2 l)."""
+    if line.get("original_price"):
+        yield f"Prix d'origine : {fmt.money(line['original_price'])} – {line['price_reason']}"
+    if line["discount"] != "0":
+        yield f"Remise {fmt.percent(line['discount'])}"

@@ -1,6 +1,7 @@
 """QR symbols as vector paths: they stay sharp at every resolution and need no HTTP call while a PDF is rendered."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from qrcode import QRCode
 from qrcode.constants import ERROR_CORRECT_M
@@ -27,6 +28,7 @@ class QrSymbol:
         return self.width_mm / self.side
 
 
+@lru_cache(maxsize=64)  # a print asks for each of its symbols three times, and drawing one takes 10 to 30 ms
 def qr_symbol(text: str, *, width_mm: float | None = None, module_mm: float | None = None) -> QrSymbol:
     """Encode a text at error correction M, in alphanumeric mode where its characters allow it.
 

@@ -14,8 +14,8 @@ from odoo.tests import TransactionCase, new_test_user
 from .signer_twin import API_KEY, SignerTwin
 
 NIF = "A1234567B"
-#: A company with its chart of accounts that a run of tests may have prepared: loading a chart takes seconds, and nearly
-#: every class needs one. What a class does to it is rolled back.
+#: A company with its chart of accounts that a run of tests may have prepared: loading a chart takes eight seconds of a
+#: processor, and nearly every class needs one. What a class does to it is rolled back.
 READY_COMPANY = "__bonopay_tests__.company"
 _real_send = requests.Session.send
 
@@ -54,6 +54,11 @@ def prepare_company(env):
         env["stock.warehouse"].create({"company_id": company.id})
     values = {"module": module, "name": name, "model": company._name, "res_id": company.id, "noupdate": True}
     env["ir.model.data"].create(values)
+
+
+def ready_company(env):
+    """:data:`READY_COMPANY`, or one of the kind where nobody prepared it."""
+    return env.ref(READY_COMPANY, raise_if_not_found=False) or make_company(env, "Société de test", NIF)
 
 
 def make_bare_company(env, name, currency=None):
@@ -103,8 +108,7 @@ class FiscalCase(LocalSigner, TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env = cls.env(context={**cls.env.context, "tracking_disable": True, "lang": "en_US"})
-        ready = cls.env.ref(READY_COMPANY, raise_if_not_found=False)
-        cls.company = ready or cls._make_company("Société de test", NIF)
+        cls.company = ready_company(cls.env)
         cls._cdf()
         cls.env.user.company_ids |= cls.company
         cls.env.user.company_id = cls.company
@@ -124,8 +128,10 @@ class FiscalCase(LocalSigner, TransactionCase):
         return make_bare_company(cls.env, name, currency)
 
     @classmethod
-    def _make_company(cls, name, nif):
-        return make_company(cls.env, name, nif)
+    def _make_journal(cls, company):
+        """A sales journal for a company that has none."""
+        values = {"name": "Ventes", "code": "VTE", "type": "sale", "company_id": company.id}
+        return cls.env["account.journal"].create(values)
 
     @classmethod
     def _cdf(cls):
@@ -231,9 +237,15 @@ def migration(version, name):
 
 
 def fiscal_user(env, login, groups, company):
-    """A user of one company."""
+    """A user of one company, whom nobody sends an invitation."""
     return new_test_user(
-        env, login, groups, company_id=company.id, company_ids=[Command.set(company.ids)], email=f"{login}@example.com"
+        env,
+        login,
+        groups,
+        context={"no_reset_password": True},
+        company_id=company.id,
+        company_ids=[Command.set(company.ids)],
+        email=f"{login}@example.com",
     )
 
 

@@ -32,6 +32,27 @@ def calm_status(outlet_id):
     }  # fmt: skip
 
 
+def dgi_tables(day, groups, codes, dgi_url="https://sandbox.example.com/edef", differing=()):
+    """An address of ``GET /api/v1/reference``, told this moment.
+
+    :param groups: letter → rate in percent, or ``(rate, day)``
+    :param codes: table → its codes
+    :param differing: letters that the signer judges otherwise
+    """
+    told = {"label": None, "told_at": f"{day}T08:00:00Z", "nim": "CD01000001-1"}
+
+    def row(code, rate=None):
+        rate, since = rate if isinstance(rate, tuple) else (rate, day)
+        return {**told, "code": code, "rate": rate, "valid_from": since}
+
+    tables = {table: [row(code) for code in sorted(names)] for table, names in codes.items()}
+    return {
+        "dgi_url": dgi_url, "answered_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "tables": {**tables, "currency_rates": [], "tax_groups": [row(*one) for one in sorted(groups.items())]},
+        "differences": [{"table": "tax_groups", "code": code, "told": "1 %", "core": "2 %"} for code in differing],
+    }  # fmt: skip
+
+
 def registered(outlet_id):
     """An item of ``GET /api/v1/outlets``."""
     return {
@@ -64,6 +85,7 @@ class SignerTwin:
         self.page_size = 100
         self.day = "2026-11-21"
         self.usd = {"currency": "USD", "rate": "2300", "valid_on": "2026-11-21", "source": "DGI sandbox.example.com"}
+        self.addresses = []
         self.restartable = {"KIN001": 0}
         self.core = {"version": "1.1.1", "fingerprint": "0123456789abcdef" * 4}
         self.refused = {}
@@ -160,7 +182,7 @@ class SignerTwin:
         if method == "GET" and address.path == "/api/v1/sync/status":
             return self._status(parse_qsl(address.query, keep_blank_values=True))
         if method == "GET" and path == "/api/v1/reference":
-            return 200, {"day": self.day, "usd": self.usd, "addresses": []}
+            return 200, {"day": self.day, "usd": self.usd, "addresses": self.addresses}
         self.unexpected.append((method, path))
         return 404, {"code": "not_found"}
 

@@ -1,3 +1,4 @@
+from ast import literal_eval
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -93,6 +94,16 @@ class TestBoard(FiscalCase):
         done = board.search([*self._mine(seals), ("board", "=", False)], order="id")
         self.assertEqual(done, overdue | near | waiting)
 
+    def test_what_was_rejected_and_replaced_is_not_on_the_board(self):
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.post()
+        shown = literal_eval(self.env.ref("bonopay_fiscal.bonopay_seal_board_action").domain)
+        board = self.env["bonopay.seal"].with_context(active_test=False)
+        self.assertEqual(board.search([*self._mine(move.bonopay_seal_id), *shown]), move.bonopay_seal_id)
+        move.action_bonopay_replace()
+        self.assertFalse(board.search([*self._mine(move.bonopay_seal_id), *shown]))
+
     def test_the_board_shows_every_column_and_opens_the_invoice(self):
         seal = self._waiting()
         action = self.env["ir.actions.act_window"]._for_xml_id("bonopay_fiscal.bonopay_seal_board_action")
@@ -153,3 +164,52 @@ class TestBoard(FiscalCase):
         self.assertEqual(activity.user_id, self.chief)
         self.assertIn("21 documents", activity.note)
         self.assertEqual(set(seals.mapped("reminded")), {True})
+
+    def test_row_42_a_company_is_called_for_twenty_documents_at_most_however_many_runs_they_come_due_in(self):
+        before = self.outlet.activity_ids
+        seals = self.env["bonopay.seal"]
+        for _run in range(3):
+            seals |= self._waiting(8)
+            self._pass(minutes=10)
+        self._pass(hours=35, minutes=30)
+        for _run in range(5):
+            self.env["bonopay.seal"]._remind()
+            self._pass(minutes=10)
+        self.assertEqual(len(seals.filtered(self._reminders)), 16)
+        activity = self.outlet.activity_ids - before
+        self.assertEqual(len(activity), 1)
+        self.assertIn("24 documents", activity.note)
+        seals |= self._waiting()
+        self._pass(hours=37)
+        self.env["bonopay.seal"]._remind()
+        self.assertEqual(self.outlet.activity_ids - before, activity, "one call, which tells of those to come")
+        self.assertIn("25 documents", activity.note)
+        for seal in seals:
+            seal._process()
+        self.env["bonopay.seal"]._remind()
+        self.assertFalse(self.outlet.activity_ids - before, "it ends when nothing waits")
+
+    def test_row_42_the_limit_is_each_company_s_own(self):
+        seals = self._waiting(22)
+        other = self._make_bare_company("Autre SARL")
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE bonopay_seal SET company_id = %s WHERE id IN %s", [other.id, tuple(seals[11:].ids)])
+        before = self.outlet.activity_ids
+        self._pass(hours=36)
+        self.env["bonopay.seal"]._remind()
+        self.assertEqual(self.outlet.activity_ids, before)
+        self.assertEqual(seals.filtered("move_id.activity_ids"), seals)
+
+    def test_row_42_a_document_that_was_corrected_is_not_reminded_of_twice(self):
+        refused = self._waiting()
+        self._pass(hours=37)
+        self.env["bonopay.seal"]._remind()
+        self.twin.problem_next(422, "payload_invalid")
+        refused._process()
+        move = refused.move_id
+        calls = move.activity_ids
+        self.assertTrue(calls)
+        move.action_bonopay_correct()
+        again = self.post(move, send=False).bonopay_seal_id
+        self.env["bonopay.seal"]._remind()
+        self.assertEqual((again.reminded, move.activity_ids), (True, calls))

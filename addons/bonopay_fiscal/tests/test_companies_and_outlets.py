@@ -11,7 +11,7 @@ from .common import FiscalCase, fiscal_user
 class TestCompaniesAndOutlets(FiscalCase):
     def test_a_company_sees_and_seals_its_own_documents_only(self):
         move = self.post()
-        other = self._make_company("Autre SARL", "Z7654321Y")
+        other = self._make_bare_company("Autre SARL")
         foreign = self.env["bonopay.outlet"].create({"name": "Autre", "code": "LUB001", "company_id": other.id})
         stranger = fiscal_user(
             self.env, "bp_other", "bonopay_fiscal.group_fiscal_manager,account.group_account_manager", other
@@ -23,12 +23,12 @@ class TestCompaniesAndOutlets(FiscalCase):
             with self.assertRaises(AccessError):
                 record.with_env(env).read(["display_name"])
         with self.assertRaises(UserError):
-            self._sales_journal(other).bonopay_outlet_id = self.outlet
+            self._make_journal(other).bonopay_outlet_id = self.outlet
         with self.assertRaises(AccessError):
             env["bonopay.onboarding"]._open(self.company.with_env(env))
 
     def test_same_code_in_two_companies_but_not_in_one(self):
-        other = self._make_company("Autre SARL", "Z7654321Y")
+        other = self._make_bare_company("Autre SARL")
         self.env["bonopay.outlet"].create({"name": "Autre", "code": "KIN001", "company_id": other.id})
         with mute_logger("odoo.sql_db"), self.assertRaises(psycopg2.errors.UniqueViolation):
             self.env["bonopay.outlet"].create({"name": "Double", "code": "KIN001"})
@@ -87,7 +87,7 @@ class TestCompaniesAndOutlets(FiscalCase):
         values = {"name": "Gombe", "code": "KIN002", "journal_ids": [[6, 0, self.journal.ids]]}
         created = self.env["bonopay.outlet"].with_user(manager).create(values)
         self.assertEqual(self.journal.bonopay_outlet_id, created.with_env(self.env))
-        foreign = self._sales_journal(self._make_company("Autre SARL", "Z7654321Y"))
+        foreign = self._make_journal(self._make_bare_company("Autre SARL"))
         with self.assertRaises(UserError):
             outlet.write({"journal_ids": [[4, foreign.id]]})
         clerk = fiscal_user(self.env, "bp_clerk", "account.group_account_invoice", self.company)

@@ -12,6 +12,7 @@ from ..core import (
     payments,
     provinces,
     reductions,
+    reference,
     retry,
     secret,
     told,
@@ -22,8 +23,8 @@ from ..core import (
 class TestCoreDoctests(BaseCase):
     def test_examples_in_the_pure_modules_hold(self):
         modules = (
-            arithmetic, comparison, credit, dgi_status, document, payload, payments, provinces, reductions, retry,
-            secret, told,
+            arithmetic, comparison, credit, dgi_status, document, payload, payments, provinces, reductions, reference,
+            retry, secret, told,
         )  # fmt: skip
         for module in modules:
             result = doctest.testmod(module)

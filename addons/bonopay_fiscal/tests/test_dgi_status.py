@@ -5,7 +5,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from ..models import bonopay_alarm, bonopay_outlet_status
+from ..models import bonopay_outlet_status
 from .common import fiscal_user
 from .dgi_status_case import DgiStatusCase
 from .signer_twin import API_KEY, SignerTwin, alarm, calm_status
@@ -195,7 +195,7 @@ class TestDgiStatus(DgiStatusCase):
         expected = {**dict.fromkeys(told, False), "waiting_count": 0, "rejected_count": 0, "dgi_level": "unread",
                     "dgi_rank": 2}  # fmt: skip
         self.assertEqual({name: outlet[name] for name in told}, expected)
-        self.assertEqual(set(told), bonopay_alarm.STATUS_FIELDS - {"alarm_ids", "device_ids"})
+        self.assertLessEqual(set(told), outlet._guarded_fields())
 
     def test_who_reads_no_alarms_sees_the_level_and_asks_nothing(self):
         self._tell(alarm("regularisation_due", "critical"))

@@ -3,7 +3,7 @@ import json
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
-from ..models.bonopay_seal import _WRITER_KEY
+from ..models.bonopay_guarded import WRITER_KEY
 from .common import FiscalCase, fiscal_user, trap_seals
 from .signer_twin import registered
 
@@ -60,10 +60,10 @@ class TestForging(FiscalCase):
             with self.assertRaises(AccessError):
                 self._remote(
                     self.administrator, "bonopay.seal", "write", [self.seal.id], {"state": "dead"},
-                    context={_WRITER_KEY: value, "su": True},
+                    context={WRITER_KEY: value, "su": True},
                 )  # fmt: skip
             with self.assertRaises(AccessError):
-                self.seal.sudo().with_context(**{_WRITER_KEY: value}).write({"state": "dead"})
+                self.seal.sudo().with_context(**{WRITER_KEY: value}).write({"state": "dead"})
 
     def test_art_28_seal_cannot_be_created_copied_deleted_or_imported(self):
         values = {

@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
 from .common import FiscalCase, fiscal_user, migration
-from .signer_twin import calm_status
+from .signer_twin import API_KEY, calm_status
 
 
 @tagged("post_install", "-at_install")
@@ -20,6 +20,10 @@ class TestLifeOfAnOutlet(FiscalCase):
         journal = self.journal.copy({"code": code[-3:] + "X", "name": code})
         values = {"name": state, "code": code, "state": state, "journal_ids": [Command.set(journal.ids)]}
         return self.env["bonopay.outlet"].create(values)
+
+    def give_address(self):
+        kinshasa = self.env["res.country.state"].search([("country_id.code", "=", "CD"), ("code", "=", "KN")])
+        self.outlet.write({"street": "1, avenue du Port", "city": "Kinshasa", "state_id": kinshasa.id})
 
     def faults(self, outlet):
         return [fault.code for fault in self.draft(journal_id=outlet.journal_ids.id)._bonopay_faults()]
@@ -47,11 +51,27 @@ class TestLifeOfAnOutlet(FiscalCase):
         self.assertTrue(self.company.bonopay_active, "also without any document yet")
         with self.assertRaisesRegex(UserError, "suspended"):
             self.post()
-        self.outlet.with_user(self.manager).action_resume()
+        self.outlet.sudo().state = "live"
         self.assertEqual(self.post().bonopay_state, "certified")
         self.outlet.with_user(self.manager).action_close()
         with self.assertRaisesRegex(UserError, "closed"):
             self.post()
+
+    def test_a_suspended_outlet_is_resumed_only_past_the_checks_of_one_that_goes_live(self):
+        self.outlet.state = "live"
+        self.post()
+        self.outlet.action_suspend()
+        outlet = self.outlet.with_user(self.manager)
+        with self.assertRaisesRegex(UserError, "KIN001 cannot be resumed yet:\n• Address: Enter street and city"):
+            outlet.action_resume()
+        self.assertEqual(outlet.state, "suspended")
+        self.give_address()
+        self.company.bonopay_configure("http://127.0.0.1:9", "key")
+        with self.assertRaisesRegex(UserError, "Connection to the signer: The signer cannot be reached"):
+            outlet.action_resume()
+        self.company.bonopay_configure(self.twin.url, API_KEY)
+        outlet.action_resume()
+        self.assertEqual((outlet.state, self.post().bonopay_state), ("live", "certified"))
 
     def test_what_waits_is_sent_also_after_the_closure(self):
         self.outlet.state = "live"
@@ -142,6 +162,7 @@ class TestLifeOfAnOutlet(FiscalCase):
         self.assertEqual((self.outlet.state, tried.bonopay_is_test), ("live", True))
         self.outlet.with_user(self.manager).action_suspend()
         self.assertEqual(self.outlet.state, "suspended")
+        self.give_address()
         self.outlet.with_user(self.manager).action_resume()
         self.assertEqual(self.post().bonopay_state, "certified")
 

@@ -51,6 +51,31 @@ class TestOwnerSettings(RolesCase):
                 form.save().action_save()
             self.assertTrue(self.company.bonopay_key_set)
 
+    def test_the_administrator_s_page_writes_back_nothing_that_somebody_else_changed_meanwhile(self):
+        pages = self.env["res.config.settings"]
+        names = [name for name in pages._fields if name.startswith("bonopay_") or name == "company_id"]
+
+        def opened(**changes):
+            shown = pages.default_get(names)
+            return {**shown, "bonopay_signer_url": shown["bonopay_shown_signer_url"],
+                    "bonopay_take_rate": shown["bonopay_shown_take_rate"], **changes}  # fmt: skip
+
+        stale = opened()
+        with_key = opened(bonopay_new_api_key="mine")
+        with_url = opened(bonopay_signer_url="https://mine.example.com")
+        self.company.bonopay_configure("https://new.example.com", "new key")
+        self.company.bonopay_take_rate = False
+        pages.create(stale).execute()
+        self.assertEqual(self.company.bonopay_signer_url, "https://new.example.com")
+        self.assertTrue(self.company.bonopay_key_set)
+        self.assertFalse(self.company.bonopay_take_rate)
+        for values in (with_key, with_url):
+            with self.assertRaisesRegex(UserError, "meanwhile"):
+                pages.create(values)
+        pages.create(opened(bonopay_signer_url=self.twin.url, bonopay_new_api_key=API_KEY)).execute()
+        self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
+        self.assertEqual(self.post().bonopay_state, "certified")
+
     def test_an_owner_switches_the_rate_of_the_day(self):
         form = self.form()
         self.assertTrue(form.take_rate)

@@ -13,6 +13,8 @@ from unittest.mock import patch
 
 from odoo.tests import TransactionCase
 
+from .common import ready_company
+
 RATES = {"B": "16", "C": "5", "F": "16", "G": "5", "O": "1", "P": "1"}
 DGI_CODE = "TESTQ7W3E9R1T5Y2U8I4O6P0"
 FISCAL_NUMBER = "BONO-KIN001-01-000000001"
@@ -152,12 +154,10 @@ class ReportCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         country = cls.env.ref("base.cd")
-        cls.company = cls.env["res.company"].create(
-            {"name": "Alimentation du Fleuve SARL", "country_id": country.id, "email": "contact@fleuve.example"}
-        )
+        cls.company = ready_company(cls.env)
+        cls.company.write({"name": "Alimentation du Fleuve SARL", "email": "contact@fleuve.example", "vat": False})
         cls.env.user.company_ids |= cls.company
         cls.env = cls.env(context={**cls.env.context, "allowed_company_ids": cls.company.ids})
-        cls.env["account.chart.template"].try_loading("cd", company=cls.company, install_demo=False)
         cls.outlet = cls.env["bonopay.outlet"].create(
             {
                 "name": "Boutique de la Gombe",
@@ -244,6 +244,16 @@ class ReportCase(TransactionCase):
             )
             with Image.open(f"{target}.pgm") as image:
                 return image.copy()
+
+    def decode(self, image):
+        """Text → symbol, of every QR found."""
+        import zxingcpp
+
+        found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)
+        return {symbol.text: symbol for symbol in found}
+
+    def side(self, symbol):
+        return symbol.position.top_right.x - symbol.position.top_left.x
 
     def attachments(self, pdf):
         """Name → bytes of the files embedded in a PDF."""

@@ -57,6 +57,11 @@ class TestReportDoctests(BaseCase):
             self.assertFalse(result.failed, module.__name__)
             self.assertTrue(result.attempted, module.__name__)
 
+    def test_a_symbol_is_drawn_once_however_often_a_print_asks_for_it(self):
+        first, again, other = (qr_symbol.qr_symbol("RDCDEF01", width_mm=width) for width in (30.0, 30.0, 40.0))
+        self.assertIs(first, again)
+        self.assertEqual((first.path, first.width_mm, other.width_mm), (other.path, 30.0, 40.0))
+
 
 @tagged("post_install", "-at_install")
 class TestReportMentions(BaseCase):

@@ -87,6 +87,17 @@ class TestDraftSlip(BaseCase):
         self.assertEqual(spaced(view.total_due), "93 960,00 CDF")
         self.assertEqual(view.in_words, "Quatre-vingt-treize mille neuf cent soixante francs congolais")
 
+    def test_sfe_1_2_l_a_net_price_is_told_with_the_price_before_it_and_the_reason(self):
+        line = LINE | {"discount": "0", "original_price": "50000.00", "price_reason": "Remise fidélité"}
+        (row,) = self.slip(lines=(line,)).sheets[0].rows
+        self.assertEqual([spaced(note) for note in row.notes], ["Prix d'origine : 50 000,00 – Remise fidélité"])
+
+    def test_sfe_1_2_s_what_was_said_of_the_payment_is_told_and_nothing_otherwise(self):
+        self.assertEqual(self.slip().payments, ())
+        paid = {"method": "ESPECES", "amount": "40.00", "currency": "USD", "rate": "2300", "reference": None}
+        ((method, amount),) = self.slip(payments=(paid,)).payments
+        self.assertEqual((method, spaced(amount)), ("Espèces", "40,00 USD × 2 300 = 92 000,00 CDF"))
+
     def test_whatever_a_draft_holds_has_a_slip(self):
         """No line, a negative total, a currency without words, no date, no outlet, a client with much to say."""
         crowd = common.NOBODY | {"name": "Organisation internationale " * 60}
@@ -125,6 +136,22 @@ class TestReportDrafts(OwnReportCase):
         for shown in ("Riz 25 kg", "90 000,00", "14 400,00", "104 400,00", "Client SARL", "12, avenue du Commerce"):
             self.assertIn(shown, text)
         self.assertFalse(move.invoice_pdf_report_id)
+
+    def test_row_44_a_slip_tells_payments_and_the_price_before_a_reduction_and_stays_a_slip(self):
+        move = self.draft()
+        self.assertNotIn("Mode de paiement", common.pdf_text(self.print_pdf(move)))
+        move.invoice_line_ids.write({"bonopay_original_price": 50000, "bonopay_price_reason": "Remise fidélité"})
+        paid = {"method": "MOBILEMONEY", "amount": 30000, "reference": "MP261130"}
+        move.bonopay_payment_ids = [Command.create(paid)]
+        roll = self.report._render_qweb_pdf("bonopay_fiscal.report_ticket", move.ids)[0]
+        html = self.report._render_qweb_html("account.report_invoice", move.ids)[0].decode()
+        for text in (html, *map(common.pdf_text, (self.print_pdf(move), roll))):
+            shown = " ".join(spaced(text).split())
+            for words in ("50 000,00 – Remise fidélité", "Mobile money (MP261130)", "30 000,00 CDF", "74 400,00 CDF"):
+                self.assertIn(words, shown)
+        self.assert_slip(common.pdf_text(self.print_pdf(move)))
+        move.button_cancel()
+        self.assertNotIn("Mobile money", common.pdf_text(self.print_pdf(move)))
 
     def test_row_44_every_foot_and_title_of_the_slip_says_what_it_is(self):
         pdf = self.print_pdf(self.draft())

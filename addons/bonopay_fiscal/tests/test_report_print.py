@@ -246,16 +246,6 @@ class TestReportQr(ReportCase):
         super().setUpClass()
         cls.original = cls.print_pdf(cls.sealed_move())
 
-    def decode(self, image):
-        """Text → symbol, of every QR found."""
-        import zxingcpp
-
-        found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)
-        return {symbol.text: symbol for symbol in found}
-
-    def side(self, symbol):
-        return symbol.position.top_right.x - symbol.position.top_left.x
-
     def test_sfe_1_29_both_symbols_are_read_at_203_and_300_dpi(self):
         for dpi in (203, 300):
             found = self.decode(self.raster(self.original, dpi))

@@ -278,15 +278,6 @@ class TestTicketQr(TicketCase):
         grey = self.raster(pdf, dpi=dots / (PAPER_MM - 2 * MARGIN_MM) * 25.4)
         return grey.point(lambda value: 0 if value < 128 else 255)
 
-    def decode(self, image):
-        import zxingcpp
-
-        found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)
-        return {symbol.text: symbol for symbol in found}
-
-    def side(self, symbol):
-        return symbol.position.top_right.x - symbol.position.top_left.x
-
     def test_sfe_1_29_both_symbols_are_read_from_576_and_384_dots(self):
         for dots in self.DOTS:
             found = self.decode(self.thermal(self.original, dots))

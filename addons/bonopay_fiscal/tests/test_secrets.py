@@ -38,7 +38,7 @@ class TestSecrets(FiscalCase):
         self.company.bonopay_configure("https://signer.example.com", KEY)
         self.assertNotIn(KEY, self._stored())
         self.assertEqual(reveal(self.company), KEY)
-        other = self._make_company("Autre", "Z1234567B")
+        other = self._make_bare_company("Autre")
         other.bonopay_signer_url = self.company.bonopay_signer_url
         self.env.cr.execute(
             "INSERT INTO bonopay_credential (company_id, ciphertext) VALUES (%s, %s)", [other.id, self._stored()]
@@ -115,7 +115,7 @@ class TestSecrets(FiscalCase):
         with self.assertRaises(AccessError):
             self.company.with_user(clerk).bonopay_configure("https://evil.example.com", "x")
         stranger = fiscal_user(
-            self.env, "bp_stranger", "bonopay_fiscal.group_fiscal_manager", self._make_company("Autre", "Z1234567B")
+            self.env, "bp_stranger", "bonopay_fiscal.group_fiscal_manager", self._make_bare_company("Autre")
         )
         with self.assertRaises(AccessError):
             self.company.with_user(stranger).bonopay_configure("https://evil.example.com", "x")

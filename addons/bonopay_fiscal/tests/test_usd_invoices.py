@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..core import payments
+from ..core.arithmetic import exact, round2
 from . import test_report_common as common
 from .common import FiscalCase
 
@@ -45,7 +46,7 @@ class TestUsdInvoices(FiscalCase):
         day = str(fields.Date.today())
         self.assertEqual(sealed["foreign_currency"], {"code": "USD", "rate": "2317.05", "date": day})
         self.assertEqual(move.amount_total_signed, 96711.64)
-        self.assertEqual(move.amount_total, 41.74, "in dollars it is what Odoo makes of it")
+        self.assertEqual(move.amount_total, 41.74)
 
     def test_sfe_1_2_l_the_original_price_of_a_reduction_is_sealed_in_francs_too(self):
         self.dollar(2000)
@@ -76,6 +77,7 @@ class TestUsdInvoices(FiscalCase):
             owed = move.line_ids.filtered(lambda line: line.display_type == "payment_term")
             self.assertEqual(round(sum(owed.mapped("balance")), 2), expected[2])
             self.assertAlmostEqual(sum(owed.mapped("amount_currency")), move.amount_total)
+            self.assertEqual(round2(exact(move.amount_total)), round2(Decimal(totals["total"]) / Decimal("2317.05")))
             self.assertAlmostEqual(sum(move.line_ids.mapped("balance")), 0)
 
     def test_sfe_1_30_a_rate_more_than_1_percent_away_is_refused(self):
@@ -137,6 +139,26 @@ class TestUsdInvoices(FiscalCase):
         self.assertEqual(sealed["foreign_currency"]["rate"], "2305")
         self.assertEqual(sealed["totals"]["total"], f"{move.amount_total_signed:.2f}")
 
+    def test_sfe_1_30_dollars_that_were_stated_follow_the_rate_of_their_invoice(self):
+        self.dollar(2300)
+        stated = {"method": "ESPECES", "amount": 11.65, "currency_id": self.usd.id}
+        move = self.in_dollars(
+            self.line(quantity=1, price_unit=10.04),
+            invoice_date=False,
+            bonopay_payment_ids=[Command.create(stated)],
+        )
+        self.yesterdays(move)
+        self.assertEqual({method for method, *_rest in self.sealed_payments(move)}, {"ESPECES"})
+        self.assertEqual(move.bonopay_payment_ids[0].rate, 2310)
+
+    def test_sfe_1_30_the_rate_that_a_person_chose_for_dollars_stays_when_an_invoice_in_francs_is_dated(self):
+        self.dollar(2300)
+        stated = {"method": "ESPECES", "amount": 5, "currency_id": self.usd.id}
+        move = self.draft(bonopay_payment_ids=[Command.create(stated)], invoice_date=False)
+        move.bonopay_payment_ids.rate = 2310
+        move.invoice_date = fields.Date.today()
+        self.assertEqual(move.bonopay_payment_ids.rate, 2310)
+
     def test_sfe_1_30_a_change_of_date_or_rate_leaves_the_laws_francs(self):
         self.dollar(2300)
         lines = [self.line(quantity=3, price_unit=10.04), self.line(quantity=7, price_unit=0.37, discount=5)]
@@ -183,6 +205,32 @@ class TestUsdInvoices(FiscalCase):
         move.action_bonopay_correct()
         self.assertEqual(move.bonopay_payment_ids.mapped("amount"), [1.65, 10])
         self.assertEqual(self.sealed_payments(move), first)
+
+    def test_sfe_1_30_what_replaces_a_rejected_document_states_all_the_dollars_again(self):
+        self.dollar(2300)
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        first = self.paid_in_dollars(move, 1.65, 10)
+        self.twin.dgi_status = "certified"
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        self.assertEqual(replacement.bonopay_payment_ids.mapped("amount"), [1.65, 10])
+        self.assertEqual(move.bonopay_payment_ids.mapped("amount")[:2], [1.65, 9.99], "what was sealed stays")
+        self.assertEqual(self.sealed_payments(replacement), first)
+
+    def test_sfe_1_30_what_replaces_a_document_at_another_rate_is_paid_at_its_own(self):
+        self.dollar(2300)
+        self.twin.dgi_status = "rejected"
+        self.addCleanup(setattr, self.twin, "dgi_status", "certified")
+        move = self.in_dollars(self.line(quantity=1, price_unit=10.04))
+        self.paid_in_dollars(move, 11.65)
+        self.twin.dgi_status = "certified"
+        self.dollar(2310)
+        replacement = self.env["account.move"].browse(move.action_bonopay_replace()["res_id"])
+        replacement.invoice_date = fields.Date.today()
+        paid = self.sealed_payments(replacement)
+        self.assertEqual({method for method, *_rest in paid}, {"ESPECES"})
+        self.assertEqual(set(replacement.bonopay_payment_ids.mapped("rate")), {2310.0, 0.0})
 
     def test_sfe_1_30_random_invoices_paid_in_dollars_leave_nothing_on_credit(self):
         self.dollar(2317.05)

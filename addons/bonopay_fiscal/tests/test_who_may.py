@@ -11,9 +11,11 @@ from odoo import fields
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.tests import tagged
 
+from ..core import reference
 from .access_records import AccessRecords
 from .common import API_KEY
 from .roles_case import ROLES, RolesCase
+from .signer_twin import dgi_tables
 
 MATRIX = Path(__file__).with_name("access_matrix.csv")
 CRUD = ("read", "write", "create", "unlink")
@@ -37,6 +39,9 @@ class TestWhoMay(AccessRecords, RolesCase):
         self.matrix = read_matrix()
         self.twin.day = str(fields.Date.today())
         self.twin.usd["valid_on"] = self.twin.day
+        groups = self.env["bonopay.tax.group"]
+        rates = {letter: str(row.rate) for letter, row in groups._rates_on(groups._fiscal_day()).items()}
+        self.twin.addresses = [dgi_tables(self.twin.day, rates, reference.CODES)]
         self.certified = self.post()
         self.twin.problem_next(422, "invalid_payload")
         self.refused = self.post()
@@ -137,7 +142,8 @@ class TestWhoMay(AccessRecords, RolesCase):
             **connection,
             **self.onboarding_calls(call, calls),
             **calls("bonopay.settings", own_settings, "action_save", "action_test_connection"),
-            **calls("res.company", company, "bonopay_take_rate_now"),
+            **calls("res.company", company, "bonopay_read_reference_now", "bonopay_take_rate_now"),
+            **calls("bonopay.tax.rate", self.records["bonopay.tax.rate"][0], "action_refresh_from_dgi"),
             **calls("res.config.settings", settings, "bonopay_forget_key", "bonopay_take_rate_now"),
             **calls("res.config.settings", settings, "bonopay_test_connection"),
             **calls("ir.module.module", self.env.ref("base.module_hr"), "button_uninstall", "module_uninstall"),
@@ -155,17 +161,17 @@ class TestWhoMay(AccessRecords, RolesCase):
             **calls("bonopay.onboarding", self.sold, "action_cancel_test_sale", "action_open_sale"),
             **calls("bonopay.onboarding.check", self.records["bonopay.onboarding.check"][0], "action_open"),
             **calls("bonopay.onboarding.outlet", line, "action_open_outlet"),
-            ("bonopay.onboarding.outlet", "action_go_live"): self.go_live(line),
+            ("bonopay.onboarding.outlet", "action_go_live"): self.past_checks(line, "action_go_live"),
             **calls("bonopay.outlet", self.outlet, "action_onboard", "action_suspend", "action_close"),
             **calls("bonopay.outlet", self.in_state["preparation"], "action_start_test"),
             **calls("bonopay.outlet", self.in_state["test"], "action_back_to_preparation"),
-            **calls("bonopay.outlet", self.in_state["suspended"], "action_resume"),
+            ("bonopay.outlet", "action_resume"): self.past_checks(self.in_state["suspended"], "action_resume"),
         }
 
-    def go_live(self, line):
+    def past_checks(self, record, method):
         def call(user):
             try:
-                self.remote(user, "bonopay.onboarding.outlet", "action_go_live", line.ids)
+                self.remote(user, record._name, method, record.ids)
             except AccessError:
                 raise
             except UserError:  # a check is red, whoever asks

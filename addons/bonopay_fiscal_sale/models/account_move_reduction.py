@@ -27,8 +27,8 @@ class AccountMove(models.Model):
         return super()._bonopay_reduced_lines(line, articles)
 
     def _bonopay_reduction_refusal(self, line):
-        # EXTENDS 'bonopay_fiscal'
-        if line.sale_line_ids.sudo()._bonopay_pays():
+        # EXTENDS 'bonopay_fiscal': in francs it pays already
+        if line.sale_line_ids.sudo()._bonopay_cards():
             return self.env._(
                 "a gift card or an e-wallet is a means of payment, and lowers no price. Take it off the invoice, and "
                 "enter it as a payment."
@@ -42,19 +42,25 @@ class AccountMove(models.Model):
         return posted
 
     def _bonopay_keep_reductions_of_orders(self):
-        """A reduction stays invoiced until all of its sale is credited: each credit note repeats its whole note, and
+        """A reduction stays invoiced until nothing is left of its sale: each credit note repeats its whole note, and
         the order would give it once more."""
         for move in self.filtered(lambda move: move.move_type == "out_refund" and move.bonopay_required):
             notes = move.invoice_line_ids.filtered(lambda line: line.display_type == "line_note")
-            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_credited():
+            if notes.sale_line_ids and not move.reversed_entry_id._bonopay_is_given_up():
                 notes.sale_line_ids = False
+
+    def _bonopay_is_given_up(self):
+        """Whether credit notes took all of this sale back, and nothing of its articles is invoiced any more: what was
+        sold again bears its share of the reductions already."""
+        ordered = self._bonopay_lines().sale_line_ids.sudo()
+        return self._bonopay_is_credited() and not any(line.qty_invoiced > 0 for line in ordered)
 
     def _bonopay_compare_with_orders(self):
         """Tell where the law's rounding leaves no way to the total that an order shows, or an invoice of whole orders
         comes to something else for any other reason."""
         for move in self.filtered(lambda move: move._bonopay_may_distribute()):
             orders = move.line_ids.sale_line_ids.order_id
-            agreed = sum(orders.mapped("amount_total"))
+            agreed = sum(orders.mapped("amount_total")) - sum(orders.order_line._bonopay_cards().mapped("price_total"))
             difference = round(abs(agreed - move.amount_total), 2)
             values = {
                 "now": move.currency_id.format(move.amount_total),

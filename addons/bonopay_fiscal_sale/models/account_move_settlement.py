@@ -3,7 +3,7 @@ import json
 from odoo import models
 from odoo.exceptions import UserError
 
-from odoo.addons.bonopay_fiscal.core import credit
+from odoo.addons.bonopay_fiscal.core import credit, dgi
 
 #: Nature of the credit note on an advance: annex III tells what was paid from what was not.
 PAID_NATURE, UNPAID_NATURE = "RAM", "RAN"
@@ -34,13 +34,7 @@ class AccountMove(models.Model):
                 amount=self.currency_id.format(self.amount_total),
                 order=self.invoice_origin or "–",
             )
-        elif not seal:
-            yield self.env._(
-                "Advance %s was invoiced before your sales were sealed, so no credit note can name it. Create the "
-                "final invoice without deducting advances, and credit the advance as a rebate (RRR).",
-                self.name,
-            )
-        elif seal.state != "certified" or not seal.dgi_code:
+        elif seal and (seal.state != "certified" or not seal.dgi_code):
             yield self._bonopay_never_normalised() or self.env._(
                 "Advance %s is not normalised yet, and the final invoice goes with a credit note that names its "
                 "DEF/DGI code. Wait for it, then create the final invoice.",
@@ -51,7 +45,11 @@ class AccountMove(models.Model):
         """Whether credit notes took all of this sale back, also those that know nothing of its order."""
         seal = self._bonopay_live_seals()
         if not seal:
-            return False
+            notes = self.reversal_move_ids.filtered(lambda move: move.state == "posted")
+            return (
+                bool(notes)
+                and self.currency_id.compare_amounts(sum(notes.mapped("amount_total")), self.amount_total) >= 0
+            )
         sale = json.loads(seal.payload)
         note = self.new({"move_type": "out_refund", "reversed_entry_id": self.id})
         stock = credit.Stock(sale, note._bonopay_earlier_credits())
@@ -68,6 +66,8 @@ class AccountMove(models.Model):
             orders = advance.line_ids.sale_line_ids.order_id
             invoice = invoices.filtered(lambda move, orders=orders: move.line_ids.sale_line_ids.order_id & orders)[:1]
             note = advance._reverse_moves([advance._bonopay_settlement_values(invoice)])
+            if not advance._bonopay_live_seals():
+                note._bonopay_lines().extra_tax_data = False  # core's taxes of a percentage are not the law's
             note._bonopay_propose_what_is_left()
             notes += note
             orders._bonopay_tell_settlement(advance, note, invoice)
@@ -81,10 +81,13 @@ class AccountMove(models.Model):
             "invoice_user_id": self.invoice_user_id.id,
             "ref": self.env._("Advance %s", self.name),
         }
+        words = self.with_context(lang=self._bonopay_legal_language()).env
+        if not self._bonopay_live_seals():  # a rebate names no original, which the DGI does not know
+            reason = words._("Advance %s, invoiced before sales were normalised", self.name)
+            return {**values, "bonopay_credit_nature": dgi.REBATE_NATURE, "bonopay_credit_reason": reason}
         if not invoice:
             return values
         paid = self.payment_state in ("paid", "in_payment", "partial")
-        words = self.with_context(lang=self._bonopay_legal_language()).env
         return {
             **values,
             "bonopay_credit_nature": PAID_NATURE if paid else UNPAID_NATURE,

@@ -1,3 +1,5 @@
+from markupsafe import Markup
+
 from odoo import models
 from odoo.exceptions import UserError
 
@@ -60,5 +62,10 @@ class SaleOrder(models.Model):
                     "Advance %(advance)s is given back by a %(credit)s: state its nature, and confirm it.",
                     advance=advance._get_html_link(),
                     credit=link,
+                )
+            if not advance._bonopay_live_seals():
+                body += Markup("<br/>") + order.env._(
+                    "The advance was invoiced before your sales were sealed, so no credit note can name it: this one "
+                    "is a rebate (RRR), which names no invoice."
                 )
             order.message_post(body=body)

@@ -150,26 +150,3 @@ class TestLoyaltyRewards(ReductionCase):
         order.action_confirm()
         self.assertEqual(len(order.order_line), 2)
         self.assertEqual([item[:3] for item in self.check_sealed(order)], [("RIZ25", "1", "45000.00")])
-
-    def test_an_e_wallet_is_a_payment_and_no_reduction(self):
-        program = self.env["loyalty.program"].create(
-            {
-                "name": "Porte-monnaie",
-                "program_type": "ewallet",
-                "trigger": "auto",
-                "applies_on": "future",
-                "company_id": self.company.id,
-                "reward_ids": [
-                    Command.create(
-                        {"reward_type": "discount", "discount": 1, "discount_mode": "per_point", "required_points": 1}
-                    )
-                ],
-            }
-        )
-        card = self.env["loyalty.card"].create({"program_id": program.id, "partner_id": self.client.id, "points": 5000})
-        order = self.make_quotation((self.rice, 1, 45000.0))
-        order._apply_program_reward(program.reward_ids, card)
-        order.action_confirm()
-        invoice = order._create_invoices()
-        with self.assertRaisesRegex(UserError, "means of payment"):
-            invoice.action_post()

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 import uvloop
@@ -18,6 +19,7 @@ from bonopay_signer.api.app import make_app
 from bonopay_signer.api.connections import BoundedHttp
 from bonopay_signer.api.operator import by_port, make_operator_app
 from bonopay_signer.api.service import Service
+from bonopay_signer.api.stopping import Stopping
 from bonopay_signer.settings import Settings
 
 _GARBAGE = 10_000
@@ -30,6 +32,14 @@ _logger = logging.getLogger(__name__)
 class _Server(uvicorn.Server):
     """Told to stop, uvicorn raises the signal once more when it has served, which ends the process on the spot: before
     the documents on their way have arrived. Here a signal only asks, and stays handled until everything is let go."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.asked()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -47,7 +57,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    service = Service(settings)
+    service, stopping = Service(settings), Stopping(settings.shutdown_grace)
     try:
         await service.start()
         tune()
@@ -64,11 +74,12 @@ async def _serve(settings: Settings) -> None:
             server_header=False,
             proxy_headers=False,  # nothing asks for the client's address
             lifespan="off",
-            timeout_graceful_shutdown=int(settings.shutdown_grace),
+            timeout_graceful_shutdown=settings.shutdown_grace,
         )
-        await _Server(config).serve(listeners)
+        await _Server(config, stopping).serve(listeners)
     finally:
-        await service.stop()
+        stopping.asked()
+        await service.stop(stopping)
 
 
 def tune() -> None:

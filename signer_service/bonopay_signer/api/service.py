@@ -12,6 +12,7 @@ from bonopay_signer import metrics
 from bonopay_signer.api import gauges
 from bonopay_signer.api.cursors import Cursors
 from bonopay_signer.api.readiness import ReadinessCheck
+from bonopay_signer.api.stopping import Stopping
 from bonopay_signer.db.instance import ShardLock
 from bonopay_signer.db.migrate import MigrationError, refuse_other_version
 from bonopay_signer.db.pool import TenantPool, make_pool
@@ -38,6 +39,7 @@ from bonopay_signer.settings import Settings, token_address
 from bonopay_signer.sync.mcfs import McfWatch
 from bonopay_signer.sync.restarts import Restarts
 from bonopay_signer.sync.watch import AlarmWatch
+from bonopay_signer.tasks import ended
 from bonopay_signer.tenants.access import Access
 from bonopay_signer.tenants.limits import Rate, RateLimits
 from bonopay_signer.tenants.registry import Registry
@@ -181,29 +183,21 @@ class Service:
         self._watch_tasks = [asyncio.create_task(watch.run()) for watch in (self._reference, self._alarms, self._mcfs)]
         _logger.info("signer started: authority %s, key %s", self.signers.authority, public_key.key_id)
 
-    async def stop(self) -> None:
+    async def stop(self, stopping: Stopping) -> None:
         """Let documents on their way arrive, within the grace period, then let go of everything."""
-        before_drain = [*self._watch_tasks, *([self._recovery_task] if self._recovery_task else [])]
-        for task in before_drain:
-            task.cancel()
-        if before_drain:
-            await asyncio.wait(before_drain)
+        await stopping.let_go(the_background_tasks=ended(*self._watch_tasks, self._recovery_task))
         try:
-            async with asyncio.timeout(self.settings.shutdown_grace):
+            async with asyncio.timeout(stopping.grace_left()):
                 await self.sealing.drain()
         except TimeoutError:
             _logger.warning("stopped while documents were on their way: recovery finishes them at the next start")
-        if self._checkpoint_task is not None:
-            self._checkpoint_task.cancel()
-            await asyncio.wait([self._checkpoint_task])
-        await self._client.aclose()
+        await stopping.let_go(the_checkpoints=ended(self._checkpoint_task))
         self.device_of.close()
-        await self.writer.close()
-        await self.lock.release()
-        await self.registry.close()
-        await self._usage.close()
-        await self.tenants.close()
-        await self.pool.close()
+        await stopping.let_go(the_ledger=self.writer.close(), the_DGI=self._client.aclose())
+        await stopping.let_go(
+            the_lock=self.lock.release(), the_registry=self.registry.close(), the_use_of_keys=self._usage.close()
+        )
+        await stopping.let_go(the_clients_connections=self.tenants.close(), the_database=self.pool.close())
         self.signers.close()
 
     def restart_sync(self, outlet_id: str) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ _ERRORS: dict[wire.Trouble, type[HsmUnavailable]] = {
     "pin_refused": PinRefused,
 }
 _REAPING_INTERVAL, _REAPING_PATIENCE = 0.005, 5.0
+_KILLED = 0.5  # seconds in which a killed process is gone, unless the kernel holds it
 R = TypeVar("R", wire.Opened, wire.Signed, wire.Fine)
 
 
@@ -103,14 +105,15 @@ class SigningProcess(asyncio.Protocol):
 
     def wait(self, timeout: float) -> None:
         """Until it has ended; killed when that takes longer than ``timeout`` seconds."""
-        for attempt in (1, 2):
-            try:
-                if self._popen is not None:
-                    self._popen.wait(timeout)
-                return
-            except subprocess.TimeoutExpired:
-                _logger.warning("signing process %d does not end by itself (%d)", self.pid, attempt)
-                self._popen.kill()
+        if self._popen is None:
+            return
+        try:
+            self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _logger.warning("signing process %d does not end by itself and is killed", self.pid)
+            self._popen.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(_KILLED)
 
     async def reap(self) -> int | None:
         """The exit code of a process that is gone or about to; None when even SIGKILL does not end it in time."""

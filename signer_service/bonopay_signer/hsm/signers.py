@@ -16,8 +16,9 @@ rare and all verified. A failure ends the process, and the whole batch raises.
 import asyncio
 import logging
 import random
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -25,6 +26,7 @@ import msgspec
 from bonopay_signer.fiscal.statement import Statement, entry_hash
 from bonopay_signer.hsm import wire
 from bonopay_signer.hsm.address import TokenAddress
+from bonopay_signer.hsm.crew import Crew
 from bonopay_signer.hsm.ecdsa import PublicKey, signature_to_der
 from bonopay_signer.hsm.errors import HsmUnavailable, KeyMissing, PinRefused, TokenUnfit
 from bonopay_signer.hsm.process import COMMAND, R, SigningProcess
@@ -42,7 +44,6 @@ _OPENING_PATIENCE = 30.0
 _ERRS = "the token's signature does not verify under its own public key"
 _statement_decoder = msgspec.json.Decoder(Statement)
 Pair = tuple[bytes, bytes]
-Choice = Callable[[deque[SigningProcess]], SigningProcess]
 
 
 class Signers:
@@ -71,13 +72,10 @@ class Signers:
         self._command = command
         self._keys: dict[str, PublicKey] = {}  # by label
         self._active = self._labels[0]
-        self._alive: set[SigningProcess] = set()
+        self._crew = Crew(timeout)
         self._running: set[SigningProcess] = set()
-        self._idle: deque[SigningProcess] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._keepers: list[asyncio.Task[None]] = []
         self._opening = asyncio.Lock()
-        self._trouble = HsmUnavailable("the signing processes are not started")
         self._pin_refused = False
         self._closed = False
 
@@ -108,7 +106,7 @@ class Signers:
     @property
     def alive(self) -> int:
         """How many processes can sign now."""
-        return len(self._alive)
+        return len(self._crew.alive)
 
     async def start(self) -> PublicKey:
         """Start the processes, the first one alone: whether the token takes the PIN is tried once.
@@ -131,9 +129,9 @@ class Signers:
         if not batch:
             return []
         if len(batch) <= _SMALL_BATCH:
-            return await self._sign_share(await self._take(), batch)
-        processes = [await self._take()]
-        while len(processes) * _SMALL_BATCH < len(batch) and (free := self._take_idle()):
+            return await self._sign_share(await self._crew.take(), batch)
+        processes = [await self._crew.take()]
+        while len(processes) * _SMALL_BATCH < len(batch) and (free := self._crew.take_idle()):
             processes.append(free)
         if len(processes) == 1:
             return await self._sign_share(processes[0], batch)
@@ -163,9 +161,9 @@ class Signers:
         Raises KeyMissing, HsmUnavailable; the key is not held then.
         """
         async with self._opening:
-            found = [key for process in list(self._alive) if (key := await self._add_to(process, label))]
+            found = [key for process in list(self._crew.alive) if (key := await self._add_to(process, label))]
             if not found:
-                raise self._why()
+                raise self._crew.why()
             if any(key != found[0] for key in found):
                 raise KeyMissing(f"the signing processes found different keys {label!r}")
             if label not in self._labels:
@@ -185,26 +183,27 @@ class Signers:
         async with self._opening:
             self._labels.remove(label)
             del self._keys[label]
-            for process in list(self._alive):
-                if await self._take_this(process):
+            for process in list(self._crew.alive):
+                if await self._crew.take_this(process):
                     await self._unless_gone(process.call(wire.DropKey(key_id), wire.Fine, self._timeout))
 
     async def check(self) -> None:
         """Ask the token session that has rested longest for random bytes and its keys. Raises HsmUnavailable."""
-        await (await self._take(deque.popleft)).call(wire.Check(), wire.Fine, self._timeout)
+        await (await self._crew.take(deque.popleft)).call(wire.Check(), wire.Fine, self._timeout)
 
     def close(self) -> None:
         """Let the processes log out and end; kill those that do not within 2 s."""
         self._closed = True
-        self._trouble = HsmUnavailable("the signing processes are stopped")
+        self._crew.trouble = HsmUnavailable("the signing processes are stopped")
         for keeper in self._keepers:
             keeper.cancel()
         running = list(self._running)
         for process in running:
-            self._dismiss(process)
+            self._crew.dismiss(process)
             process.hang_up()
+        deadline = time.monotonic() + _CLOSING_PATIENCE
         for process in running:
-            process.wait(_CLOSING_PATIENCE)
+            process.wait(max(0.0, deadline - time.monotonic()))
 
     # --- Requests ----------------------------------------------------------------------------------------------------
 
@@ -214,7 +213,7 @@ class Signers:
         return reply.signatures
 
     async def _sign_rare(self, request: wire.Request, key: PublicKey, digest: bytes) -> bytes:
-        process = await self._take()
+        process = await self._crew.take()
         reply = await process.call(request, wire.Signed, self._timeout)
         if len(reply.signatures) != 1 or not key.verifies(reply.signatures[0], digest):
             raise self._distrust(process)
@@ -248,7 +247,7 @@ class Signers:
         raise NotSignable(f"the key {key_id} is not held")
 
     async def _add_to(self, process: SigningProcess, label: str) -> PublicKey | None:
-        if not await self._take_this(process):
+        if not await self._crew.take_this(process):
             return None
         opened = await self._unless_gone(process.call(wire.AddKey(label), wire.Opened, self._timeout))
         return PublicKey(opened.keys[0]) if opened else None
@@ -262,61 +261,6 @@ class Signers:
         except HsmUnavailable as error:
             _logger.warning("a signing process ended: %s", error)
             return None
-
-    # --- Free processes ----------------------------------------------------------------------------------------------
-
-    async def _take(self, choose: Choice = deque.pop) -> SigningProcess:
-        """A free process, waiting for one as long as any lives: the one that worked last, whose caches are warm.
-
-        Raises HsmUnavailable.
-        """
-        process = self._take_idle(choose)
-        if process is not None:
-            return process
-        try:
-            async with asyncio.timeout(self._timeout):
-                while (process := self._take_idle(choose)) is None:
-                    if not self._alive:
-                        raise self._why()
-                    await self._wait_for_change()
-        except TimeoutError as error:
-            raise HsmUnavailable(f"no signing process was free within {self._timeout:g} s") from error
-        return process
-
-    def _take_idle(self, choose: Choice = deque.pop) -> SigningProcess | None:
-        while self._idle:
-            process = choose(self._idle)
-            if process.is_open:
-                return process
-        return None
-
-    async def _take_this(self, process: SigningProcess) -> bool:
-        """Wait until this very process is free. False when it ended before; each of its requests has its deadline."""
-        while process in self._alive:
-            if process in self._idle:
-                self._idle.remove(process)
-                return process.is_open
-            await self._wait_for_change()
-        return False
-
-    async def _wait_for_change(self) -> None:
-        change = asyncio.get_running_loop().create_future()
-        self._waiting.append(change)
-        await change
-
-    def _announce_change(self) -> None:
-        while self._waiting:
-            change = self._waiting.popleft()
-            if not change.done():
-                change.set_result(None)
-
-    def _release(self, process: SigningProcess) -> None:
-        if process in self._alive:
-            self._idle.append(process)
-            self._announce_change()
-
-    def _why(self) -> HsmUnavailable:
-        return type(self._trouble)(str(self._trouble))
 
     # --- Their lives -------------------------------------------------------------------------------------------------
 
@@ -353,7 +297,7 @@ class Signers:
 
     async def _end_of(self, process: SigningProcess) -> None:
         await asyncio.wait([process.gone])
-        self._dismiss(process)
+        self._crew.dismiss(process)
         _logger.warning("signing process %d ended (%s)", process.pid, await self._bury(process))
 
     async def _bury(self, process: SigningProcess) -> int | None:
@@ -365,8 +309,8 @@ class Signers:
         """One more process, its token open, enlisted. One at a time, so that a wrong PIN is given to the token once."""
         async with self._opening:
             if self._closed or self._pin_refused:
-                raise self._why()
-            process = SigningProcess(self._release)
+                raise self._crew.why()
+            process = SigningProcess(self._crew.release)
             self._running.add(process)
             try:
                 await self._open_token(process)
@@ -374,11 +318,10 @@ class Signers:
                 process.expel("the token could not be opened")
                 if isinstance(error, HsmUnavailable):
                     await self._bury(process)
-                    self._trouble, self._pin_refused = error, isinstance(error, PinRefused)
+                    self._crew.trouble, self._pin_refused = error, isinstance(error, PinRefused)
                 raise
-            self._trouble = HsmUnavailable("the signing processes have ended and are being replaced")
-            self._alive.add(process)
-            self._release(process)
+            self._crew.trouble = HsmUnavailable("the signing processes have ended and are being replaced")
+            self._crew.enlist(process)
             return process
 
     async def _open_token(self, process: SigningProcess) -> None:
@@ -392,12 +335,6 @@ class Signers:
         if any(self._keys.get(label, key) != key for label, key in keys.items()):
             raise KeyMissing("the token came back with another key under the same label")
         self._keys.update(keys)
-
-    def _dismiss(self, process: SigningProcess) -> None:
-        self._alive.discard(process)
-        if process in self._idle:
-            self._idle.remove(process)
-        self._announce_change()
 
 
 def _split(batch: Sequence[Pair], count: int) -> list[Sequence[Pair]]:

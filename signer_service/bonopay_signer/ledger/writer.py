@@ -33,6 +33,7 @@ from bonopay_signer.ledger.headstore import HeadStore, Mark
 from bonopay_signer.ledger.preparation import Judge, Preparation, Prepared, Signs, Underway
 from bonopay_signer.ledger.queue import FairQueue, Waiting
 from bonopay_signer.ledger.tail import Tail
+from bonopay_signer.tasks import ended
 
 _logger = logging.getLogger(__name__)
 _AHEAD = 16
@@ -93,10 +94,10 @@ class LedgerWriter:
 
     async def close(self) -> None:
         """Stop writing. What still waits is answered LedgerUnavailable."""
-        await _ended(self._task)
-        await _ended(self._commit.task if self._commit else None)  # which may have begun a release just now
+        await ended(self._task)
+        await ended(self._commit.task if self._commit else None)  # which may have begun a release just now
         for release in self._releases:
-            await _ended(release)
+            await ended(release)
         while self._sealed:
             self._answer_some()
         for waiting in [*self._in_hand, *self._queue.take_all()]:
@@ -338,13 +339,6 @@ def _observe(batch: Sequence[Waiting]) -> None:
         metrics.queue.observe(now - waiting.arrived)
     named_ones = [waiting.request_id for waiting in batch[:_NAMED_REQUESTS] if waiting.request_id]
     logs.request_ids.set(named_ones)
-
-
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    """Cancel a task, if there is one, and wait until it has ended."""
-    if task is not None:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 def _fail(batch: Sequence[Waiting], error: Exception) -> None:

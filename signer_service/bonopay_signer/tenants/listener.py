@@ -14,6 +14,7 @@ from collections.abc import Callable
 import psycopg
 
 from bonopay_signer.db.pool import SYSTEM
+from bonopay_signer.tasks import ended
 
 CHANNEL = "bonopay_registry"
 HEARTBEAT, LEASE = 0.5, 1.5
@@ -39,9 +40,7 @@ class RegistryListener:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await ended(self._task)
         self._holds_until = 0.0
 
     @property

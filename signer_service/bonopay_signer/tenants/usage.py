@@ -7,6 +7,8 @@ import time
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from bonopay_signer.tasks import ended
+
 _logger = logging.getLogger(__name__)
 _UPDATE = """
 UPDATE signer.api_key AS k SET last_used_at = to_timestamp(used.at)
@@ -30,8 +32,7 @@ class KeyUsage:
     async def close(self) -> None:
         """Write what was noted."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await ended(self._task)
             await self._write()
 
     def note(self, prefix: str) -> None:

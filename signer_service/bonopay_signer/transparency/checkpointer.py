@@ -142,7 +142,8 @@ class Checkpointer:
         spacing = max(0.0, self._published_at + self._interval - time.monotonic())
         await asyncio.sleep(spacing)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), self._interval - spacing)
+            async with asyncio.timeout(self._interval - spacing):
+                await self._woken.wait()
 
     async def _try(self) -> bool:
         self._woken.clear()

@@ -62,7 +62,7 @@ def test_every_operation_keeps_its_description_under_generated_requests(stand: S
 
 
 @given(st.lists(st.one_of(_json, st.builds(_damaged, st.integers(0, 2**32))), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_batch_answers_every_item_by_its_description(stand: Stand, items: list[Any]) -> None:
     """On its own: what the fuzzer makes of arrays of up to a hundred invoices takes it minutes."""
     headers = {"Authorization": f"Bearer {stand.key}"}

@@ -29,7 +29,7 @@ def test_token_that_went_away_is_503_and_seals_again_when_it_is_back(
     assert stand.sandbox.status(outlet.nim)["pendingRequestsCount"] == 0
     away.rename(token.objects)
     wait_until(lambda: stand.http.get("/ready").status_code == 200, "the token is found again")
-    assert stand.post(payload).json()["fiscal_number"] == number_of(outlet, 2)
+    assert stand.sealed_as(payload)["fiscal_number"] == number_of(outlet, 2)
     stand.assert_sound(outlet, 2)
 
 

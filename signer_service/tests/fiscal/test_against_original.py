@@ -238,6 +238,40 @@ def test_sfe_1_13_a_fixed_specific_tax_does_not_bar_the_rest_of_the_article():
     ]
 
 
+HALF = item("100.00", "2", specific_tax=specific("quantity", "0.005", "0.01"))
+ROUNDED = accepted(items=[HALF])
+EXCEEDS = [("/items/0/specific_tax/amount", "credit.item.specific_tax.exceeds")]
+
+
+def test_sfe_1_13_specific_taxes_by_unit_do_not_exceed_the_sale_by_their_rounding():
+    """Half a centime twice is two centimes where one was sold: the DGI refuses that (code 12)."""
+    first = credit_note(ROUNDED, [part(HALF, "1")])
+    assert faults(ROUNDED, first) == []
+    assert faults(ROUNDED, first, first) == EXCEEDS
+    assert faults(ROUNDED, credit_note(ROUNDED, [part(HALF, "1")] * 2)) == [
+        ("/items/1/specific_tax/amount", "credit.item.specific_tax.exceeds")
+    ]
+
+
+def test_sfe_1_13_what_is_left_of_an_article_whose_specific_tax_is_used_up_is_credited_without_it():
+    first, bare = credit_note(ROUNDED, [part(HALF, "1")]), part(HALF, "1", specific_tax=None)
+    assert faults(ROUNDED, credit_note(ROUNDED, [bare]), first) == []
+    assert faults(ROUNDED, credit_note(ROUNDED, [bare])) == [("/items/0/specific_tax", "credit.item.specific_tax")]
+    twice = [("/items/0/quantity", "credit.item.quantity.exceeds")]
+    assert faults(ROUNDED, credit_note(ROUNDED, [bare]), first, credit_note(ROUNDED, [bare])) == twice
+
+
+def test_sfe_1_13_specific_taxes_of_one_article_at_one_price_are_added_up_as_the_dgi_does():
+    """What one rounding takes too much may be what another left: the DGI does not know of which basis a tax is."""
+    other = item("100.00", "3", specific_tax=specific("quantity", "1", "3.00"))
+    sale = accepted(items=[HALF, other])
+    first = credit_note(sale, [part(HALF, "1")])
+    assert faults(sale, first, first) == []
+    rest = credit_note(sale, [other])
+    assert faults(sale, rest, first) == []
+    assert faults(sale, rest, first, first) == EXCEEDS
+
+
 def test_credit_notes_sealed_under_other_rules_still_count():
     """What an earlier core let pass takes from the nearest line, and never makes more available."""
     odd = credit_note(SALE, [part(RICE, "4", unit_price="1.00"), item("5.00", "3", code="AUTRE"), part(RICE, "99")])

@@ -129,6 +129,8 @@ LINES = st.lists(
                 specific("amount", "5", "5.00"),
                 specific("amount", "1", "1.00"),
                 specific("quantity", "1", "1.00"),
+                specific("quantity", "0.005", "0.01"),
+                specific("percent", "0.05", "0.01"),
             ]
         ),
     ),

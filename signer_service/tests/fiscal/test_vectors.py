@@ -93,7 +93,7 @@ SEALED = [path for path in places(PAYLOADS) if path[-1] != "name" or "payload" i
 
 
 @given(st.sampled_from(SEALED))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_checker_finds_any_change_of_a_sealed_vector(path):
     assert not holds("payloads.json", with_mutation(PAYLOADS, path))
 

@@ -21,7 +21,7 @@ def make() -> Signers:
 async def live() -> None:
     signers = make()
     await signers.start()
-    print(*(process.pid for process in signers._alive), flush=True)
+    print(*(process.pid for process in signers._crew.alive), flush=True)
     await asyncio.sleep(3600)
 
 

@@ -97,7 +97,7 @@ def test_interrupted_export_leaves_no_file_and_is_made_anew(books: Books, tmp_pa
     assert verify_file(exported(books, output)).is_good
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_changed_byte_is_found_and_its_line_is_named(whole: Path, data: st.DataObject) -> None:
     content = bytearray(whole.read_bytes())

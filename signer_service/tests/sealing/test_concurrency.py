@@ -98,7 +98,7 @@ def test_confirmation_that_hangs_does_not_block_the_next_document_of_the_outlet(
     with ThreadPoolExecutor(1) as clients:
         waiting = clients.submit(stand.post, document(outlet))
         assert hold.reached.wait(10)
-        assert stand.post(document(outlet)).json()["fiscal_number"] == number_of(outlet, 2)
+        assert stand.sealed_as(document(outlet))["fiscal_number"] == number_of(outlet, 2)
         hold.release()
         assert waiting.result().json()["dgi"]["status"] == "certified"
     stand.assert_sound(outlet, 2)

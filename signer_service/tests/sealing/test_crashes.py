@@ -51,8 +51,8 @@ def test_killed_before_the_seal_the_number_is_free_and_the_dgi_holds_nothing(
     wait_until(lambda: crashing.settled(outlet), "recovery clears the reservation")
     assert crashing.entries(outlet) == []
     assert crashing.sandbox.status(outlet.nim)["pendingRequestsCount"] == 0
-    assert crashing.post(document(outlet)).json()["fiscal_number"] == number_of(outlet, 1)
-    assert crashing.post(payload).json()["fiscal_number"] == number_of(outlet, 2)
+    assert crashing.sealed_as(document(outlet))["fiscal_number"] == number_of(outlet, 1)
+    assert crashing.sealed_as(payload)["fiscal_number"] == number_of(outlet, 2)
     crashing.assert_sound(outlet, 2)
 
 
@@ -148,5 +148,5 @@ def _assert_certified_once_by_recovery(stand: Stand, outlet: Outlet, payload: di
     replay = stand.post(payload)
     assert (replay.status_code, replay.headers["idempotent-replayed"]) == (200, "true")
     assert replay.json()["dgi"]["status"] == "certified"
-    assert stand.post(document(outlet)).json()["fiscal_number"] == number_of(outlet, 2)
+    assert stand.sealed_as(document(outlet))["fiscal_number"] == number_of(outlet, 2)
     stand.assert_sound(outlet, 2)

@@ -54,8 +54,7 @@ class Case:
 
     def down(self, kind: str) -> None:
         if kind == "mcf":
-            self.twin.process.kill()
-            self.twin.port.unlink()  # the system gives its pseudo-terminal's name to the next that comes
+            self.twin.kill()
         else:
             for step in ("prepare", "confirm", "status", "details", "cancel"):
                 self.relay.fail_on_the_way(step, *[404] * LONG)
@@ -219,13 +218,13 @@ def _play(case: Case, scenario: str) -> None:
 
 def _close(case: Case) -> None:
     case.relay.close()
-    case.twin.process.kill()
+    case.twin.kill()
 
 
 @pytest.fixture(scope="module")
 def running(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     with throw_away_database(cluster) as database:
-        stand = Stand(tmp_path_factory.mktemp("fallback") / "signer", database, token, sandbox, mcf_answer_timeout=0.4)
+        stand = Stand(tmp_path_factory.mktemp("fallback") / "signer", database, token, sandbox, mcf_answer_timeout=1)
         stand.start()
         yield stand
         stand.close()
@@ -263,7 +262,7 @@ def test_fallback_killed_while_the_spare_certifies_asks_the_spare_and_not_the_ma
     new_stand: Callable[..., Stand], tmp_path: Path
 ) -> None:
     """The main device is back when the signer is; still the document belongs to the one that gave its uid."""
-    stand = new_stand(mcf_answer_timeout=0.4)
+    stand = new_stand(mcf_answer_timeout=1)
     stand.start()
     cases = [_make(stand, tmp_path, main, mode) for main, mode in itertools.product(MAINS, MODES)]
     try:

@@ -67,12 +67,12 @@ def test_refusal_of_the_confirmation_is_a_chained_rejection_and_fixed_for_ever(s
     outlet = stand.outlet()
     stand.relay.change("confirm", lambda _answer: {"errorCode": "150", "errorDesc": "Totaux différents"})
     payload = document(outlet)
-    answer = stand.post(payload).json()
+    answer = stand.sealed_as(payload)
     assert answer["dgi"]["status"] == "rejected"
     assert answer["dgi"]["error"] == {"code": "150", "message": "Totaux différents"}
     assert [kind for _, kind, _ in stand.entries(outlet)] == ["invoice", "dgi_rejected"]
     stand.relay.calm()
-    assert stand.post(payload).json() == answer
+    assert stand.sealed_as(payload) == answer
     assert stand.verify(outlet).returncode == 0
 
 
@@ -134,7 +134,7 @@ def test_uid_that_expired_after_the_seal_is_prepared_again_under_the_same_number
     def late() -> bool:
         return impatient_dgi.status(outlet.nim)["pendingRequestsCount"] == 0
 
-    client = threading.Thread(target=lambda: answer.update(stand.post(payload).json()))
+    client = threading.Thread(target=lambda: answer.update(stand.sealed_as(payload)))
     client.start()
     assert hold.reached.wait(20)
     wait_until(late, "the uid expires at the DGI")
@@ -142,5 +142,5 @@ def test_uid_that_expired_after_the_seal_is_prepared_again_under_the_same_number
     client.join(60)
     wait_until(lambda: stand.settled(outlet), "recovery prepares again and confirms")
     assert [rn for rn, _ in stand.relay.prepared] == [number_of(outlet, 1)] * 2
-    assert stand.post(payload).json()["dgi"]["status"] == "certified"
+    assert stand.sealed_as(payload)["dgi"]["status"] == "certified"
     stand.assert_sound(outlet, 1)

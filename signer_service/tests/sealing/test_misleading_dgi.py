@@ -17,7 +17,7 @@ def test_uid_of_an_earlier_document_is_not_taken_for_the_next(stand: Stand) -> N
     assert (response.status_code, response.json()["code"]) == (503, "dgi_unreachable")
     assert len(stand.entries(outlet)) == 2
     stand.relay.calm()
-    second = stand.post(payload).json()
+    second = stand.sealed_as(payload)
     assert second["fiscal_number"] == number_of(outlet, 2) and second["dgi"]["code"] != first["dgi"]["code"]
     stand.assert_sound(outlet, 2)
     assert stand.sandbox.status(outlet.nim)["pendingRequestsCount"] == 0

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ..fiscal.published import cases
 from ..support.stand import Outlet, Stand, document, number_of
 
 
@@ -109,6 +110,23 @@ def test_malformed_payload_names_each_member(stand: Stand) -> None:
     assert {finding["pointer"] for finding in body["findings"]} == {"/cashier_id", "/surprise"}
     for finding in body["findings"]:
         _assert_finding_is_complete(finding)
+
+
+def test_sfe_1_27_specific_tax_beyond_the_sale_by_rounding_never_reaches_the_dgi(stand: Stand) -> None:
+    """Half a centime, twice: the DGI would refuse the second credit note, and takes it without the tax."""
+    outlet = stand.outlet()
+    half = {"basis": "quantity", "value": "0.005", "amount": "0.01"}
+    beer = cases.item("100.00", "2", specific_tax=half)
+    sale = stand.sealed(outlet, items=[beer])
+    credit = {"nature": "RAM", "original_fiscal_number": sale["fiscal_number"]}
+    credit["original_dgi_code"] = sale["dgi"]["code"]
+    one = {"invoice_type": "FA", "credit": credit, "items": [beer | {"quantity": "1"}]}
+    stand.sealed(outlet, **one)
+    refused = stand.post(document(outlet, **one))
+    assert (refused.status_code, refused.json()["code"]) == (422, "payload_invalid"), refused.text
+    assert [found["code"] for found in refused.json()["findings"]] == ["credit.item.specific_tax.exceeds"]
+    stand.sealed(outlet, **one | {"items": [beer | {"quantity": "1", "specific_tax": None}]})
+    stand.assert_sound(outlet, 3)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"a": NaN}'])

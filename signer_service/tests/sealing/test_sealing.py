@@ -99,7 +99,7 @@ def test_same_document_again_is_the_identical_answer_and_says_so(stand: Stand) -
 def test_changed_document_under_an_old_id_is_refused_with_the_stored_hash(stand: Stand) -> None:
     outlet = stand.outlet()
     payload = document(outlet)
-    sealed = stand.post(payload).json()
+    sealed = stand.sealed_as(payload)
     response = stand.post({**payload, "cashier_name": "Autre"})
     assert response.status_code == 409
     assert response.json()["code"] == "document_conflict"
@@ -109,7 +109,7 @@ def test_changed_document_under_an_old_id_is_refused_with_the_stored_hash(stand:
 
 def test_reading_gives_what_was_sealed_to_the_byte(stand: Stand) -> None:
     payload = document(stand.outlet())
-    answer = stand.post(payload).json()
+    answer = stand.sealed_as(payload)
     record = stand.get(f"/api/v1/invoices/{answer['fiscal_number']}").json()
     assert record["payload"] == payload
     assert hashlib.sha256(rfc8785.dumps(record["payload"])).hexdigest() == record["statement"]["payload_hash"]

@@ -1,16 +1,23 @@
 """Told to stop in the middle: what is on its way arrives, also without its client, or is finished at the next start."""
 
 import json
+import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from bonopay_signer.api.stopping import FORCED, LETTING_GO
+
 from ..support.processes import wait_until
 from ..support.stand import Stand, document, number_of
+
+GRACE = 1.0
 
 
 @pytest.fixture
@@ -57,13 +64,13 @@ def test_grace_that_runs_out_leaves_the_rest_to_the_next_start(new_stand: Callab
     started = time.monotonic()
     own.process.send(signal.SIGTERM)
     own.process.wait()
-    assert 3 < time.monotonic() - started < 10, "grace for the connections, then grace for the documents"
+    assert 2 <= time.monotonic() - started < 2 + LETTING_GO, "one grace for connections and documents"
     hold.release()
     client.join(20)
     assert '"defect"' not in own.log(), "stopping is no defect"
     own.start()
     wait_until(lambda: own.settled(outlet), "recovery finds the verdict")
-    assert own.post(payload).json()["fiscal_number"] == number_of(outlet, 1)
+    assert own.sealed_as(payload)["fiscal_number"] == number_of(outlet, 1)
     own.assert_sound(outlet, 1)
 
 
@@ -72,3 +79,81 @@ def _silently(call: Callable[[], object]) -> None:
         call()
     except Exception as error:  # the signer ends while it answers
         assert "disconnected" in str(error) or "reset" in str(error) or "closed" in str(error), error
+
+
+# --- whatever hangs
+
+
+def seconds_to_the_end(stand: Stand) -> float:
+    """From SIGTERM on; it may take as long as it says, and a moment for the signal and the kernel."""
+    assert stand.process is not None
+    started = time.monotonic()
+    stand.process.send(signal.SIGTERM)
+    stand.process.wait(GRACE + FORCED + 5)
+    return time.monotonic() - started
+
+
+@contextmanager
+def asleep(pids: list[int]) -> Iterator[None]:
+    """Processes that neither answer nor end."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(pid, signal.SIGCONT)
+
+
+def backends(stand: Stand) -> list[int]:
+    """The server processes of PostgreSQL that serve the signer."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
+    return [pid for (pid,) in stand.rows(query, stand.database.service_role)]
+
+
+def signing_processes(stand: Stand) -> list[int]:
+    assert stand.process is not None
+    children = Path(f"/proc/{stand.process.pid}/task/{stand.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+@pytest.mark.parametrize("hanging", [backends, signing_processes])
+def test_service_ends_in_time_while_what_it_needs_hangs(
+    new_stand: Callable[..., Stand], hanging: Callable[[Stand], list[int]]
+) -> None:
+    own = new_stand(shutdown_grace=GRACE)
+    own.start()
+    outlet = own.outlet()
+    own.sealed(outlet)
+    with asleep(hanging(own)):
+        assert seconds_to_the_end(own) < GRACE + FORCED + 1
+    wait_until(lambda: not backends(own), "PostgreSQL notices that the signer is gone")
+    own.start()
+    own.sealed(outlet)
+    own.assert_sound(outlet, 2)
+
+
+DEAD_DISK = """
+import time
+from bonopay_signer.ledger.headstore import HeadStore
+HeadStore.close = lambda store: time.sleep(3600)
+from bonopay_signer.cli import main
+main(["serve"])
+"""
+
+
+def test_service_ends_by_force_and_says_where_it_was_when_its_disk_never_answers(
+    new_stand: Callable[..., Stand],
+) -> None:
+    own = new_stand(shutdown_grace=GRACE)
+    own.start("-c", DEAD_DISK)
+    outlet = own.outlet()
+    own.sealed(outlet)
+    assert seconds_to_the_end(own) < GRACE + FORCED + 1
+    assert "stopped without waiting for the ledger any longer" in own.log()
+    assert "Timeout" in own.log() and "<string>" in own.log()
+    own.start()
+    own.sealed(outlet)
+    own.assert_sound(outlet, 2)

@@ -87,7 +87,7 @@ def test_blocked_before_the_seal_with_both_sides_until_it_is_sealed(stand: Stand
     alarm = alarms(stand, outlet)["totals_differ"]
     assert alarm["level"] == "warning" and alarm["message"]["fr"].endswith(": 2.")
     rates_are_ours_again(stand, outlet)
-    assert stand.post(payload).json()["dgi"]["status"] == "certified"
+    assert stand.sealed_as(payload)["dgi"]["status"] == "certified"
     assert alarms(stand, outlet)["totals_differ"]["message"]["en"].endswith(": 1.")
     assert stand.post(other).status_code == 201
     assert alarms(stand, outlet) == {}
@@ -97,9 +97,9 @@ def test_blocked_before_the_seal_with_both_sides_until_it_is_sealed(stand: Stand
 @pytest.mark.parametrize("mode", ["deferred"], indirect=True)
 def test_rejected_after_the_seal_with_both_sides_in_the_ledger_for_ever(stand: Stand, outlet: Outlet) -> None:
     payload = document(outlet, **SOLD)
-    assert stand.post(payload).json()["dgi"]["status"] == "pending"
+    assert stand.sealed_as(payload)["dgi"]["status"] == "pending"
     wait_until(lambda: stand.settled(outlet), "it is judged", 60)
-    replayed = stand.post(payload).json()
+    replayed = stand.sealed_as(payload)
     number, error = replayed["fiscal_number"], replayed["dgi"]["error"]
     assert replayed["dgi"]["status"] == "rejected" and shown(error["comparison"]) == EXPECTED
     listed = stand.get(f"/api/v1/invoices?outlet_id={outlet.id}").json()["invoices"][0]
@@ -108,7 +108,7 @@ def test_rejected_after_the_seal_with_both_sides_in_the_ledger_for_ever(stand: S
     assert events(stand, outlet) == [("dgi_totals_differ", "warning", told(payload, number))]
     assert set(alarms(stand, outlet)) == {"documents_rejected"}, "said once"
     rates_are_ours_again(stand, outlet)
-    corrected = stand.post(document(outlet, **SOLD)).json()
+    corrected = stand.sealed_as(document(outlet, **SOLD))
     wait_until(lambda: stand.settled(outlet), "the next one is judged", 60)
     assert stand.certified_at_the_dgi(outlet) == [corrected["fiscal_number"]] == [number_of(outlet, 2)]
     done = stand.verify(outlet)
@@ -180,5 +180,5 @@ def test_rejection_for_another_reason_has_no_comparison(stand: Stand) -> None:
     payload = document(outlet)
     stand.post(payload)
     wait_until(lambda: stand.settled(outlet), "it is judged", 60)
-    assert set(stand.post(payload).json()["dgi"]["error"]) == {"code", "message"}
+    assert set(stand.sealed_as(payload)["dgi"]["error"]) == {"code", "message"}
     assert events(stand, outlet) == []

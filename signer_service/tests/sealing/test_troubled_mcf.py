@@ -29,7 +29,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     with throw_away_database(cluster) as database:
-        stand = Stand(tmp_path_factory.mktemp("troubled") / "signer", database, token, sandbox, mcf_answer_timeout=0.4)
+        stand = Stand(tmp_path_factory.mktemp("troubled") / "signer", database, token, sandbox)
         stand.start()
         yield stand
         stand.close()
@@ -39,7 +39,7 @@ def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest
 def twin(tmp_path: Path) -> Iterator[McfTwin]:
     twin = McfTwin(tmp_path / "twin", f"CD08{next(_numbers):06d}-9")
     yield twin
-    twin.process.kill()
+    twin.kill()
 
 
 def credit_note(stand: Stand, outlet: Outlet) -> dict:
@@ -70,7 +70,7 @@ def test_credit_note_goes_to_the_emcf_as_soon_as_it_is_back(stand: Stand, twin: 
     stand.set_mcf(outlet, twin.mid, twin.port, is_main=True)
     twin.stand("network", "away")
     stand.relay.fail_on_the_way("prepare", *[404] * LONG)
-    assert stand.post(note).json()["dgi"]["status"] in ("pending", "unknown")
+    assert stand.sealed_as(note)["dgi"]["status"] in ("pending", "unknown")
     wait_until(lambda: breaker(stand, outlet, "emcf") != "closed", "the e-MCF rests", 60)
     stand.relay.calm()
     await_verdict(stand, number_of(outlet, 2), outlet.nim)
@@ -104,17 +104,16 @@ def test_number_that_a_replaced_mcf_may_hold_is_free_again_once_that_has_expired
     outlet = stand.outlet()
     stand.set_mcf(outlet, twin.mid, twin.port, is_main=True)
     assert stand.sealed(outlet)["dgi"]["nim"] == twin.mid
-    twin.process.kill()
+    twin.kill()
     successor = McfTwin(twin.port.parent.parent / "successor", f"CD08{next(_numbers):06d}-9")
     try:
-        twin.port.unlink()
         twin.port.symlink_to(successor.port.readlink())
         stand.set_mcf(outlet, successor.mid, twin.port, is_main=True)
         assert stand.sealed(outlet)["dgi"]["nim"] == successor.mid
         _left_at(stand, outlet, twin.mid)
         wait_until(lambda: stand.states(outlet)[-1] == "released", "nothing waits for the MCF that is gone", 60)
     finally:
-        successor.process.kill()
+        successor.kill()
 
 
 def _left_at(stand: Stand, outlet: Outlet, mcf: str) -> None:
@@ -140,7 +139,7 @@ def test_what_the_journal_tells_of_a_document_needs_no_mcf_that_is_dead_since(st
     stand.kill()
     twin.calm()
     asyncio.run(_begin_another_document(stand, outlet, twin))
-    twin.process.kill()
+    twin.kill()
     stand.start()
     await_verdict(stand, lost, twin.mid)
 

@@ -23,7 +23,14 @@ from bonopay_signer.tenants.secrets import SecretBox, new_key
 from ..fiscal.builders import accepted
 from .databases import Database, throw_away_database
 from .plain import plain_client
-from .processes import Process, free_port, python_environment, run_signer_command, wait_until
+from .processes import (
+    Process,
+    free_port,
+    python_environment,
+    run_signer_command,
+    run_signer_command_here,
+    wait_until,
+)
 from .relay import Relay
 from .sandbox import ISF, OTHER_SELLER, SELLER, Sandbox
 from .tokens import Token
@@ -87,10 +94,10 @@ class Stand:
 
     # --- the service
 
-    def start(self) -> None:
-        self.process = Process(
-            [sys.executable, "-m", "bonopay_signer", "serve"], python_environment(self.environment), self._log
-        )
+    def start(self, *command: str) -> None:
+        """``command``: what makes a service of Python, when it is not the usual one."""
+        arguments = [sys.executable, *(command or ("-m", "bonopay_signer", "serve"))]
+        self.process = Process(arguments, python_environment(self.environment), self._log)
         wait_until(self._is_ready, "the signer is ready")
 
     def _is_ready(self) -> bool:
@@ -162,13 +169,19 @@ class Stand:
         headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
         return self.http.post("/api/v1/invoices", content=content, headers=headers)
 
+    def sealed_as(self, payload: dict) -> dict:
+        """What the client reads of a document that it posts, which must be sealed: now, or before."""
+        response = self.post(payload)
+        assert response.status_code in (200, 201), f"{response.status_code} {response.text}"
+        return response.json()
+
     def get(self, path: str, key: str | None = None) -> httpx.Response:
         return self.http.get(path, headers={"Authorization": f"Bearer {key or self.key}"})
 
     def sealed(self, outlet: Outlet, **members: Any) -> dict:
         """The answer for a new document, which must be certified."""
         response = self.post(document(outlet, **members))
-        assert response.status_code == 201, response.text
+        assert response.status_code == 201, f"{response.status_code} {response.text}"
         assert response.json()["dgi"]["status"] == "certified", response.text
         return response.json()
 
@@ -194,7 +207,8 @@ class Stand:
 
     def verify(self, *outlets: Outlet):
         """``bonopay-signer verify`` over these outlets."""
-        return self.command("verify", *itertools.chain.from_iterable(("--outlet", outlet.id) for outlet in outlets))
+        options = itertools.chain.from_iterable(("--outlet", outlet.id) for outlet in outlets)
+        return run_signer_command_here("verify", *options, environment=self.environment)
 
     def assert_sound(self, outlet: Outlet, invoices: int) -> None:
         """The chain verifies, has that many invoices without a gap, and the DGI certified each exactly once."""

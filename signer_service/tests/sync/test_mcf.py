@@ -34,7 +34,7 @@ def signer(cluster, token, sandbox, tmp_path_factory) -> Iterator[Stand]:
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[McfTwin]:
     twin = McfTwin(tmp_path_factory.mktemp("twin"), MID)
     yield twin
-    twin.process.kill()
+    twin.kill()
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_devices_are_told_with_what_the_mcf_told_of_its_link(signer: Stand, both
 
 def test_mcf_that_falls_silent_is_told_and_the_emcf_is_not_blamed(signer: Stand, both: Outlet, twin: McfTwin) -> None:
     wait_until(lambda: told(signer, both)["mcf"]["answered_at"], "the MCF was asked")
-    twin.process.kill()
+    twin.kill()
     wait_until(lambda: told(signer, both)["mcf"]["silent_since"], "it does not answer any more")
     assert told(signer, both)["emcf"]["silent_since"] is None
     twin.restart()
@@ -175,7 +175,7 @@ def test_restart_asks_the_mcf_again(cluster, new_stand, tmp_path: Path) -> None:
         # One that a busy machine answered too late is asked again by the next restart that counts.
         wait_until(asked_again, "C2h was asked", 120, 1)
     finally:
-        twin.process.kill()
+        twin.kill()
 
 
 def test_restart_needs_a_key_that_may_seal_for_the_outlet(signer: Stand) -> None:

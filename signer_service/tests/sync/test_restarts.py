@@ -144,7 +144,7 @@ async def test_restarts_that_wait_for_a_lock_leave_the_connections_to_others(
 def twin(tmp_path: Path) -> Iterator[McfTwin]:
     twin = McfTwin(tmp_path / "twin", MID)
     yield twin
-    twin.process.kill()
+    twin.kill()
 
 
 @pytest.fixture

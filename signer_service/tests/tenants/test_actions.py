@@ -210,7 +210,7 @@ def test_what_was_registered_before_the_log_began_is_in_it(cluster: str) -> None
         assert isinstance(_verify(database.owner), VerifiedActions)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7), which=st.sampled_from(["record", "previous_hash", "hash"]))
 def test_any_flipped_bit_is_found(registry: Database, place: int, bit: int, which: str) -> None:
     action = _actions(registry)[3]

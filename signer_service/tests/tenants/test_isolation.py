@@ -131,7 +131,7 @@ def test_revoked_merchant_and_closed_outlet_have_nothing_sealed(new_stand: Calla
     stand.start()
     open_one, closed = stand.outlet(mode="deferred"), stand.outlet(mode="deferred")
     payload = document(closed)
-    number = stand.post(payload).json()["fiscal_number"]
+    number = stand.sealed_as(payload)["fiscal_number"]
     refused = stand.command("outlet", "revoke", closed.id)
     assert refused.returncode == 1 and "--yes" in refused.stderr
     assert stand.post(document(closed)).status_code == 201

@@ -71,7 +71,7 @@ def test_shapes_are_those_of_the_examples_in_rfc_6962_2_1_3() -> None:
 
 
 @given(SIZES, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_roots_and_proofs_are_those_of_others(size: int, data: st.DataObject) -> None:
     """Of pymerkle, and of the RFC's recursive definitions (pymerkle's consistency proofs are not minimal)."""
     content = [leaf_data(number) for number in range(size)]
@@ -88,7 +88,7 @@ def test_roots_and_proofs_are_those_of_others(size: int, data: st.DataObject) ->
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_frontier_continued_from_its_own_roots_is_the_same_tree(steps: list[int]) -> None:
     hashes, at = leaves(sum(steps)), 0
     frontier = Frontier()
@@ -133,7 +133,7 @@ def alterations(proof: list[bytes], position: int, bit: int) -> list[list[bytes]
 
 
 @given(SIZES, st.data(), st.integers(0, 255))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_altered_inclusion_proof_is_refused(size: int, data: st.DataObject, bit: int) -> None:
     index = data.draw(st.integers(0, size - 1))
     hashes = leaves(size)
@@ -150,7 +150,7 @@ def test_altered_inclusion_proof_is_refused(size: int, data: st.DataObject, bit:
 
 
 @given(SIZES, st.data(), st.integers(0, 255))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_altered_consistency_proof_is_refused(size: int, data: st.DataObject, bit: int) -> None:
     old = data.draw(st.integers(1, size))
     hashes = leaves(size)
@@ -169,7 +169,7 @@ def test_altered_consistency_proof_is_refused(size: int, data: st.DataObject, bi
 
 
 @given(SIZES, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fork_is_not_consistent_whatever_the_proof(size: int, data: st.DataObject) -> None:
     """Another history from leaf ``fork`` on: the honest proofs of either side do not join them."""
     old = data.draw(st.integers(1, size))

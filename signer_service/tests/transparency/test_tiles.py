@@ -59,7 +59,7 @@ def test_widths_are_those_of_the_specifications_example() -> None:
 
 
 @given(st.integers(1, 66_500), st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_proofs_out_of_tiles_are_those_of_the_leaves(size: int, data: st.DataObject) -> None:
     _, stored = tiled(size)
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(0, size))
@@ -71,7 +71,7 @@ def test_proofs_out_of_tiles_are_those_of_the_leaves(size: int, data: st.DataObj
 
 
 @given(st.integers(0, 66_400))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_builder_continued_from_its_partial_tiles_is_the_same_tree(size: int) -> None:
     _, stored = tiled(size)
     builder = TileBuilder(size, {tile: stored[tile] for tile in edge_tiles(size)})

@@ -22,17 +22,15 @@ each begins with the same two steps and the journal keeps the answer.
 """
 
 import asyncio
-import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from bonopay_signer.dgi.device import (
     Busy,
-    DeviceError,
     DeviceStatus,
     Document,
     Elements,
@@ -45,15 +43,23 @@ from bonopay_signer.dgi.device import (
 from bonopay_signer.dgi.journal import Exchange, Journal
 from bonopay_signer.dgi.mcf import commands, frame
 from bonopay_signer.dgi.mcf.commands import AnswerError, LinkStatus, McfStatus, Request
-from bonopay_signer.dgi.mcf.link import Link, LinkError, NotReceived
+from bonopay_signer.dgi.mcf.link import Link, NotReceived
+from bonopay_signer.dgi.mcf.verdicts import (
+    NO_ANSWER,
+    NOT_OPEN,
+    UID,
+    elements_of,
+    fate_by,
+    in_doubt,
+    judged,
+    text_of,
+    without_effect,
+)
 
-NOT_OPEN, NOT_CHECKABLE_NOW, PROCESSING_ERROR = "20", "10", "99"  # as the e-MCF's; the MCF's are not published
 _METHOD = "MCF"
 _SETTLED = "C1h after 38h"  # the step of a C1h that was asked when no invoice was open
 _QUERIES = 2
 _TAXPAYER = ("I0", "I1", "I2", "I3", "I4", "D0", "D1", "D2")
-_UID = re.compile(r"([A-Za-z0-9-]+)~(BONO-[A-Z0-9-]+)~([0-9]+)~[0-9a-f]{8}")
-_NO_ANSWER = (LinkError, AnswerError, frame.FrameError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +111,13 @@ class McfDevice:
         requests = commands.invoice_requests(document)
         payments = commands.payment_requests(document.invoice)
         async with self._room():
-            with _without_effect("the MCF is not ready"):
+            with without_effect("the MCF is not ready"):
                 await self._make_clean_if_ours()
                 status = await self._status_when_settled()
             self._require_ours(status)
             number = document.fiscal_number
             uid = f"{status.mid}~{number}~{status.total_counter}~{secrets.token_hex(4)}"
-            with _without_effect("the client was not taken"):
+            with without_effect("the client was not taken"):
                 await self._ask(requests[0], number, uid)
             pending = await self._fill(uid, number, requests[1:], payments)
             self._open = _Open(uid, asyncio.get_running_loop().time())
@@ -127,11 +133,11 @@ class McfDevice:
             except NotReceived as error:
                 self._open = opened
                 raise Unreachable(str(error)) from error
-            except _NO_ANSWER as error:
+            except NO_ANSWER as error:
                 raise UnknownOutcome(f"no usable answer to 38h: {error}") from error
             except Refused as refusal:
                 await self._clean_quietly()
-                raise _judged(refusal) from refusal
+                raise judged(refusal) from refusal
             finally:
                 if self._open is None:
                     self._vacant.set()
@@ -143,7 +149,7 @@ class McfDevice:
             self._open = None
             self._vacant.set()
             self._clean = False
-            with _in_doubt("no usable answer to the cancellation"):
+            with in_doubt("no usable answer to the cancellation"):
                 await self._ask(Request(commands.FINALISE, commands.CANCEL_DATA), fiscal_number, self._link.path)
             self._clean = True
 
@@ -172,7 +178,7 @@ class McfDevice:
             }
 
     async def fate(self, fiscal_number: str, uid: str) -> Elements | Fate:
-        parts = _UID.fullmatch(uid)
+        parts = UID.fullmatch(uid)
         if parts is None or parts[2] != fiscal_number:
             return Fate.NOT_TOLD
         async with self._turn:
@@ -180,11 +186,11 @@ class McfDevice:
                 return Fate.PENDING
             status = await self._witness(fiscal_number, uid)
             if status is None or status.mid != parts[1]:  # or the outlet had another MCF meanwhile
-                with _without_effect("the MCF does not tell"):
+                with without_effect("the MCF does not tell"):
                     if self._open is None:
                         await self._make_clean_if_ours()
                     status = await self._status_when_settled()
-        return _fate_by(status, fiscal_number, uid)
+        return fate_by(status, fiscal_number, uid)
 
     async def recall(self, fiscal_number: str, uid: str) -> Elements | Fate | None:
         """From the journal: an answer that arrived although its verdict was never chained, or what C1h told since: it
@@ -196,9 +202,9 @@ class McfDevice:
         """
         for raw in await self._journal.answers(self._outlet_id, fiscal_number, "38h", uid, status=None):
             with suppress(frame.FrameError, AnswerError):
-                return _elements(_text_of(raw), fiscal_number, uid)
+                return elements_of(text_of(raw), fiscal_number, uid)
         witness = await self._witness(fiscal_number, uid)
-        fate = Fate.NOT_TOLD if witness is None else _fate_by(witness, fiscal_number, uid)
+        fate = Fate.NOT_TOLD if witness is None else fate_by(witness, fiscal_number, uid)
         return None if fate is Fate.NOT_TOLD else fate
 
     async def reference_tables(self) -> Mapping[str, Any]:
@@ -259,13 +265,13 @@ class McfDevice:
             totals = commands.read_totals(await self._ask(Request(commands.SUBTOTAL, b""), number, uid))
             for request in payments:
                 await self._ask(request, number, uid)
-        except _NO_ANSWER as error:
+        except NO_ANSWER as error:
             await self._clean_quietly()
             kind = Unreachable if self._clean else UnknownOutcome
             raise kind(f"the MCF did not take the document: {error}") from error
         except Refused as refusal:
             await self._clean_quietly()
-            raise _judged(refusal) from refusal
+            raise judged(refusal) from refusal
         return Pending(uid, totals)
 
     async def _finalise(self, number: str, uid: str, request: Request) -> Elements:
@@ -282,7 +288,7 @@ class McfDevice:
                 text = await self._ask(request, number, uid)
             except NotReceived as error:
                 raise AnswerError(str(error)) from error  # the first one was received
-        elements = _elements(text, number, uid)
+        elements = elements_of(text, number, uid)
         self._clean = True
         return elements
 
@@ -309,7 +315,7 @@ class McfDevice:
 
     async def _clean_quietly(self) -> None:
         """What is left open now is closed before the next document."""
-        with suppress(Refused, *_NO_ANSWER):
+        with suppress(Refused, *NO_ANSWER):
             await self._make_clean()
 
     async def _witness(self, number: str, uid: str) -> McfStatus | None:
@@ -318,7 +324,7 @@ class McfDevice:
         if raw is None:
             return None
         with suppress(frame.FrameError, AnswerError):
-            return commands.read_status(_text_of(raw))
+            return commands.read_status(text_of(raw))
         return None
 
     async def _status_when_settled(self) -> McfStatus:
@@ -332,7 +338,7 @@ class McfDevice:
         for attempt in range(1, _QUERIES + 1):
             try:
                 return read(await self._ask(request, None, self._link.path, step))
-            except _NO_ANSWER as error:
+            except NO_ANSWER as error:
                 if attempt == _QUERIES:
                     raise Unreachable(f"the MCF does not answer {step}: {error}") from error
 
@@ -364,59 +370,3 @@ class _Recorder:
     async def failed(self, raw: bytes, error: str) -> None:
         assert self._exchange is not None
         await self._journal.silence(self._exchange, error, raw)
-
-
-def _text_of(raw: bytes) -> str:
-    """The text of the answer that ends a journalled reception: busy signs and late answers may precede it."""
-    for at in reversed([at for at, byte in enumerate(raw) if byte == frame.SOH]):
-        with suppress(frame.FrameError):
-            return frame.as_text(frame.decode_answer(raw[at:]).data)
-    raise frame.BadStart("no answer in these bytes")
-
-
-def _elements(text: str, number: str, uid: str) -> Elements:
-    """38h's elements, of the device that gave the uid. Raises AnswerError, also when another one answered: what that
-    one finalised is not this document."""
-    elements = commands.read_elements(text, number)
-    mid = uid.partition("~")[0]
-    if elements.nim != mid:
-        raise AnswerError(f"38h was answered by the MCF {elements.nim}, not {mid}")
-    return elements
-
-
-def _fate_by(status: McfStatus, fiscal_number: str, uid: str) -> Elements | Fate:
-    """What a C1h that was answered after the document's last step, with no invoice open, tells of it."""
-    parts = _UID.fullmatch(uid)
-    if parts is None or parts[2] != fiscal_number or parts[1] != status.mid:
-        return Fate.NOT_TOLD
-    if status.last is not None and status.last.number == fiscal_number:
-        return status.last_elements()
-    # One more at most: that one is the last, and it is not this document.
-    return Fate.NOT_FINALISED if status.total_counter - int(parts[3]) in (0, 1) else Fate.NOT_TOLD
-
-
-def _judged(refusal: Refused) -> DeviceError:
-    """A refusal for now is none of the document; the device holds nothing of it, or it is cancelled before the next."""
-    if refusal.code == NOT_CHECKABLE_NOW:
-        return Busy(f"the MCF cannot check this now ({refusal})")
-    if refusal.code == PROCESSING_ERROR:
-        return UnknownOutcome(f"the MCF reports a processing error ({refusal})")
-    return refusal
-
-
-@contextmanager
-def _without_effect(what: str) -> Iterator[None]:
-    try:
-        yield
-    except _NO_ANSWER as error:
-        raise Unreachable(f"{what}: {error}") from error
-
-
-@contextmanager
-def _in_doubt(what: str) -> Iterator[None]:
-    try:
-        yield
-    except NotReceived as error:
-        raise Unreachable(f"{what}: {error}") from error
-    except _NO_ANSWER as error:
-        raise UnknownOutcome(f"{what}: {error}") from error

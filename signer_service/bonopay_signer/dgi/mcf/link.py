@@ -17,7 +17,7 @@ import os
 import termios
 import tty
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -285,12 +285,13 @@ def _configure(descriptor: int, settings: LinkSettings) -> None:
 
 async def _read(descriptor: int, timeout: float) -> bytes:
     """What is there within ``timeout`` seconds; empty when nothing is. Raises OSError when the port is gone."""
-    try:
+    with suppress(TimeoutError):  # what came meanwhile was in time: this process may have been kept from looking
         async with asyncio.timeout(timeout), _ready(descriptor, writing=False) as ready:
             await ready.wait()
-    except TimeoutError:
+    try:
+        chunk = os.read(descriptor, 4096)
+    except BlockingIOError:
         return b""
-    chunk = os.read(descriptor, 4096)
     if not chunk:
         raise OSError("the port was hung up")
     return chunk

@@ -92,8 +92,8 @@ AGAINST_ORIGINAL = {
     ),
     "credit.item.specific_tax.exceeds": Message(
         "L'avoir porte sur {actual} de taxe spécifique de l'article {name} ; il ne reste que {expected} à créditer sur "
-        "la facture d'origine. Réduire le montant, ou mettre null.",
+        "la facture d'origine. Mettre null, ou réduire un montant fixe.",
         "The credit note takes back {actual} of the specific tax of item {name}; only {expected} are left to credit on "
-        "the original invoice. Reduce the amount, or give null.",
+        "the original invoice. Give null, or reduce a fixed amount.",
     ),
 }

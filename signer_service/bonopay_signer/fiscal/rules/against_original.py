@@ -6,16 +6,21 @@ on the buyer, and none on amounts beyond price × quantity. Rebates (RRR, §1.28
 An article is recognised by its code, type, tax group, unit price and specific tax by quantity or percent; the words for
 it and for its unit may be written anew. Lines of the original that agree in all of these are one lot, from which credit
 notes take; a specific tax of a fixed amount is no part of a unit price, so the lot has a second measure for it.
+
+Nor do credit notes together take back more specific tax of an article than was sold, which those by quantity or percent
+could, each rounded up to the centime. What is left of such a lot when its tax is used up is credited without it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from .. import tables, taxes
 from ..findings import Finding, finding, limited, pointer_to
 from ..forms import ZERO_MONEY, spelt
-from ..schema import Invoice, Item
+from ..schema import Invoice, Item, SpecificTax
 
 _exactly = taxes.EXACT
 _FIXED_AMOUNT = "amount"
@@ -151,23 +156,53 @@ class _Terms(NamedTuple):
     """Basis and value of a specific tax by quantity or percent: it is a part of the price of a unit."""
 
 
+class _Article:
+    """What one code at one price has of specific taxes, of whichever basis: what the DGI compares."""
+
+    __slots__ = ("specific_tax", "taxed_by_unit")
+
+    def __init__(self) -> None:
+        self.specific_tax = Decimal(ZERO_MONEY)
+        self.taxed_by_unit: _Lot | None = None
+        """The first lot with a specific tax by quantity or percent."""
+
+
 class _Lot:
     """What is left to credit of the lines of one code and the same terms."""
 
-    __slots__ = ("fixed_tax", "quantity", "terms")
+    __slots__ = ("article", "fixed_tax", "quantity", "terms")
 
-    def __init__(self, terms: _Terms) -> None:
+    def __init__(self, terms: _Terms, article: _Article) -> None:
         self.terms = terms
+        self.article = article
         self.quantity = Decimal(0)
         self.fixed_tax = Decimal(ZERO_MONEY)
 
     def add(self, item: Item) -> None:
         self.quantity = _exactly.add(self.quantity, Decimal(item.quantity))
-        self.fixed_tax = _exactly.add(self.fixed_tax, Decimal(_fixed_tax(item)))
+        self.fixed_tax = _exactly.add(self.fixed_tax, _fixed_tax(item))
+        self.article.specific_tax = _exactly.add(self.article.specific_tax, _specific_tax(item))
 
     def take(self, item: Item) -> None:
-        self.quantity = max(_exactly.subtract(self.quantity, Decimal(item.quantity)), Decimal(0))
-        self.fixed_tax = max(_exactly.subtract(self.fixed_tax, Decimal(_fixed_tax(item))), Decimal(ZERO_MONEY))
+        self.quantity = _less(self.quantity, Decimal(item.quantity))
+        self.fixed_tax = _less(self.fixed_tax, _fixed_tax(item))
+        self.article.specific_tax = _less(self.article.specific_tax, _specific_tax(item))
+
+    def tax_left_for(self, item: Item) -> Decimal:
+        left = self.article.specific_tax
+        return min(left, self.fixed_tax) if _fixed_tax(item) else left
+
+    def tax_is_used_up(self, item: Item) -> bool:
+        """Whether its tax by quantity or percent, for the quantity of a line, is more than is left of it."""
+        assert self.terms.specific_tax is not None, "a lot that is taxed by unit"
+        basis, value = self.terms.specific_tax
+        taxed = replace(item, specific_tax=SpecificTax(basis=basis, value=value, amount=ZERO_MONEY))
+        return taxes.specific_tax_amount(taxed) > self.article.specific_tax
+
+
+def _less(left: Decimal, taken: Decimal) -> Decimal:
+    """What remains; nothing when more is taken than there was."""
+    return max(_exactly.subtract(left, taken), Decimal(ZERO_MONEY))
 
 
 class _Stock:
@@ -176,15 +211,25 @@ class _Stock:
     def __init__(self, sale: Invoice) -> None:
         self._lots: dict[tuple[str, _Terms], _Lot] = {}
         self._nearest: dict[tuple[str | _Terms, ...], _Lot] = {}
+        self._articles: dict[tuple[str, _Terms], _Article] = {}
         for item in sale.items:
             key = item.code, _terms(item)
-            if key not in self._lots:
-                self._lots[key] = _Lot(key[1])
-            self._lots[key].add(item)
+            article = self._articles.setdefault(_article_key(item), _Article())
+            lot = self._lots.setdefault(key, _Lot(key[1], article))
+            if article.taxed_by_unit is None and key[1].specific_tax is not None:
+                article.taxed_by_unit = lot
+            lot.add(item)
 
     def lot(self, item: Item) -> _Lot | None:
         """Return the lot that the line takes from."""
-        return self._lots.get((item.code, _terms(item)))
+        lot = self._lots.get((item.code, _terms(item)))
+        return self._lot_without_tax(item) if lot is None and item.specific_tax is None else lot
+
+    def _lot_without_tax(self, item: Item) -> _Lot | None:
+        """Return a lot with a specific tax by quantity or percent of which less is left than the line would take."""
+        article = self._articles.get(_article_key(item))
+        lot = article.taxed_by_unit if article is not None else None
+        return lot if lot is not None and lot.tax_is_used_up(item) else None
 
     def nearest(self, item: Item) -> _Lot | None:
         """Return a lot of the same code that agrees with the line in all terms but one, or else any of that code."""
@@ -216,9 +261,17 @@ def _terms(item: Item) -> _Terms:
     return _Terms(item.type, item.tax_group, item.unit_price, by_unit)
 
 
-def _fixed_tax(item: Item) -> str:
+def _article_key(item: Item) -> tuple[str, _Terms]:
+    return item.code, _terms(item)._replace(specific_tax=None)
+
+
+def _specific_tax(item: Item) -> Decimal:
+    return Decimal(item.specific_tax.amount if item.specific_tax is not None else ZERO_MONEY)
+
+
+def _fixed_tax(item: Item) -> Decimal:
     tax = item.specific_tax
-    return tax.amount if tax is not None and tax.basis == _FIXED_AMOUNT else ZERO_MONEY
+    return Decimal(tax.amount if tax is not None and tax.basis == _FIXED_AMOUNT else ZERO_MONEY)
 
 
 def _item_faults(stock: _Stock, position: int, item: Item) -> Iterator[Finding]:
@@ -227,14 +280,16 @@ def _item_faults(stock: _Stock, position: int, item: Item) -> Iterator[Finding]:
     if lot is None:
         yield from _differences(stock.nearest(item), position, item)
         return
-    if Decimal(item.quantity) > lot.quantity:
+    is_too_much = Decimal(item.quantity) > lot.quantity
+    if is_too_much:
         pointer = pointer_to("items", position, "quantity")
         left, code = spelt(lot.quantity), "credit.item.quantity.exceeds"
         yield finding(pointer, code, expected=left, actual=item.quantity, name=item.code)
-    if Decimal(_fixed_tax(item)) > lot.fixed_tax:
+    left, is_fixed = lot.tax_left_for(item), lot.terms.specific_tax is None
+    if _specific_tax(item) > left and (is_fixed or not is_too_much):  # else the quantity's fault is the tax's
         pointer = pointer_to("items", position, "specific_tax", "amount")
-        left, code = str(lot.fixed_tax), "credit.item.specific_tax.exceeds"
-        yield finding(pointer, code, expected=left, actual=_fixed_tax(item), name=item.code)
+        code, given = "credit.item.specific_tax.exceeds", str(_specific_tax(item))
+        yield finding(pointer, code, expected=str(left), actual=given, name=item.code)
     lot.take(item)
 
 

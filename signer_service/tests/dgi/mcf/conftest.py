@@ -37,7 +37,7 @@ def mcf_database(cluster: str) -> Iterator[Database]:
 def module_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[McfTwin]:
     twin = McfTwin(tmp_path_factory.mktemp("mcf"))
     yield twin
-    twin.process.kill()
+    twin.kill()
 
 
 @pytest.fixture

@@ -373,7 +373,7 @@ async def test_what_another_mcf_certified_is_not_taken_for_this_document(
         assert other.certified(sold.fiscal_number) and not twin.certified(sold.fiscal_number)
         assert await device.recall(sold.fiscal_number, pending.uid) is None, "and the journal makes it no verdict"
     finally:
-        other.process.kill()
+        other.kill()
         twin.port.unlink()
         twin.port.symlink_to(ours)
 

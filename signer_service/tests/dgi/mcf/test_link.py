@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import termios
+import time
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -138,6 +139,19 @@ async def test_an_answer_to_an_earlier_request_is_passed_over(line: Line) -> Non
     line.replies = [[_answer(0x1F + 0x40), _answer()]]
     assert (await ask()).data == b"ok"
     assert record.rows[-1] == ("received", _answer(0x5F) + _answer())
+
+
+async def test_an_answer_that_came_while_this_process_was_kept_from_looking_is_no_silence(line: Line) -> None:
+    """A busy machine: the time is over before anything is read, and the answer has long been there."""
+    ask, record, _ = _asking(line)
+    line.replies = [[]]
+    asking = asyncio.create_task(ask())
+    while not line.heard:
+        await asyncio.sleep(0.001)
+    os.write(line.device, _answer())
+    time.sleep(0.3)  # the loop stands still
+    assert (await asking).data == b"ok"
+    assert record.rows[-1] == ("received", _answer())
 
 
 async def test_a_late_answer_is_kept_with_the_next_exchange(line: Line) -> None:

@@ -20,8 +20,14 @@ class McfTwin:
         self._log = folder / "mcf.log"
         self.process = self._start()
 
-    def restart(self) -> None:
+    def kill(self) -> None:
+        """With its port: the kernel gives the number of a pseudo-terminal to the next one that anybody opens, and who
+        still asks for this twin would take that for it, or keep its owner from it."""
         self.process.kill()
+        self.port.unlink(missing_ok=True)
+
+    def restart(self) -> None:
+        self.kill()
         self.process = self._start()
 
     def fault(self, command: int, kind: str, times: int = 1) -> None:
@@ -53,7 +59,6 @@ class McfTwin:
         arguments = ["--link", str(self.port), "--database", str(self._database), "--mid", self.mid]
         arguments += ["--nif", NIF]
         environment = python_environment({"PYTHONPATH": os.environ.get("BONOPAY_TEST_SANDBOX_PYTHONPATH", "")})
-        self.port.unlink(missing_ok=True)
         command = [python, option, "bonopay_dgi_sandbox.mcf", *arguments, "--isf", ISF]
         process = Process(command, environment, self._log)
         wait_until(self.port.is_symlink, "the MCF twin has its port")
