@@ -10,7 +10,7 @@ from launcher.console import LauncherError, say
 DESCRIPTION = """\
 Bono Pay: fiscal invoicing for the DR Congo, inside Odoo 19.
 
-  ./bonopay demo     install, start everything, post and seal a first invoice
+  ./bonopay demo     install, start everything, post and seal documents of all six types
   ./bonopay test     everything the project tests; `test PATH`, `test -k NAME` for a part
 """
 
@@ -114,7 +114,7 @@ def _signer(home: Home, arguments: Sequence[str]) -> int:
 
 
 COMMANDS = {
-    "demo": (_demo, "install, start everything, post and seal a first invoice"),
+    "demo": (_demo, "install, start everything, post and seal documents of all six types"),
     "serve": (_serve, "start the demo's servers again"),
     "stop": (_stop, "stop them; the data stays"),
     "status": (_status, "what runs, and where"),

@@ -152,15 +152,19 @@ def _print(instance: Instance, session: Session, invoice: int, fiscal_number: st
 
 
 def draft_invoice(session: Session) -> int:
-    """A draft as the demo accountant would enter it: goods and a service for a company. Gives its database id."""
+    """A draft as the demo accountant would enter it. Gives its database id."""
+    created = session.call("account.move", "create", [invoice_values(session)])
+    return created[0] if isinstance(created, list) else created
+
+
+def invoice_values(session: Session) -> dict[str, Any]:
+    """Goods and a service for a company."""
     partner = session.reference("bonopay_fiscal", "demo_partner_pm")
     lines = [
         {"product_id": session.reference("bonopay_fiscal", "demo_product_rice"), "quantity": 2},
         {"product_id": session.reference("bonopay_fiscal", "demo_product_delivery"), "quantity": 1},
     ]
-    values = {"move_type": "out_invoice", "partner_id": partner, "invoice_line_ids": [[0, 0, line] for line in lines]}
-    created = session.call("account.move", "create", [values])
-    return created[0] if isinstance(created, list) else created
+    return {"move_type": "out_invoice", "partner_id": partner, "invoice_line_ids": [[0, 0, line] for line in lines]}
 
 
 def seal_of(session: Session, invoice: int) -> dict[str, Any]:

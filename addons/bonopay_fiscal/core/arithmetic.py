@@ -1,6 +1,6 @@
 """The law's arithmetic (SFE §1.5): decimal, half up, tax per group and never per line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
@@ -120,7 +120,7 @@ def in_currency(groups: Sequence[tuple[str, GroupAmounts, Decimal]], rate: Decim
     """The groups of a document in its currency: together they are what all its francs are worth, to the cent (§1.30).
 
     Prices without tax keep their sum, and prices with tax theirs. The cents by which rounded groups miss the document
-    are in the largest tax on prices without tax, else in the largest base.
+    are in the largest tax on prices without tax, unless they are all of it; else in the largest net amount.
 
     :param groups: price mode, amounts in francs and specific taxes in francs of each group
     :param rate: francs for one unit of the currency; 1 for francs
@@ -131,27 +131,50 @@ def in_currency(groups: Sequence[tuple[str, GroupAmounts, Decimal]], rate: Decim
     >>> sold = group_amounts("B", Decimal(16), "ht", Decimal("23000.00"), Decimal("421.50"))
     >>> [*map(str, in_currency([("ht", sold, Decimal("421.50"))], Decimal(2300))[0])]
     ['10.00', '0.18', '1.63']
+    >>> exempt = group_amounts("A", Decimal(0), "ht", Decimal("541040.50"))
+    >>> cheap = group_amounts("B", Decimal(16), "ht", Decimal("57.50"))
+    >>> sold = [("ht", exempt, Decimal(0)), ("ht", cheap, Decimal(0))]
+    >>> [[*map(str, share)] for share in in_currency(sold, Decimal(2300))]
+    [['235.23', '0.00', '0.00'], ['0.03', '0.00', '0.00']]
     """
     found = [_share(*group, rate) for group in groups]
     worth = round2(sum((amounts.total for _mode, amounts, _specific in groups), Decimal(0)) / rate)
     missing = worth - sum((sum(share, Decimal(0)) for share in found), Decimal(0))
-    if missing:
-        place, member = _bearer(groups)
-        found[place] = found[place]._replace(**{member: getattr(found[place], member) + missing})
+    for place, member in _bearers(groups, found, missing) if missing else ():
+        amount, francs = getattr(found[place], member), getattr(_in_francs(*groups[place]), member)
+        # Odoo books no item whose francs and dollars have opposite signs
+        borne = max(missing, -amount) if francs > 0 else min(missing, -amount)
+        found[place] = found[place]._replace(**{member: amount + borne})
+        missing -= borne
     return found
 
 
+def _in_francs(_price_mode: str, amounts: GroupAmounts, specific: Decimal) -> Shares:
+    return Shares(amounts.base - specific, specific, amounts.tax)
+
+
 def _share(price_mode: str, amounts: GroupAmounts, specific: Decimal, rate: Decimal) -> Shares:
-    tax, specific_tax = round2(amounts.tax / rate), round2(specific / rate)
+    francs = _in_francs(price_mode, amounts, specific)
+    net, specific_tax, tax = (round2(one / rate) for one in francs)
     if price_mode == "ttc":
-        return Shares(round2(amounts.total / rate) - specific_tax - tax, specific_tax, tax)
-    return Shares(round2((amounts.base - specific) / rate), specific_tax, tax)
+        rest = round2(amounts.total / rate) - specific_tax - tax
+        net = max(rest, Decimal(0)) if francs.net >= 0 else min(rest, Decimal(0))
+    return Shares(net, specific_tax, tax)
 
 
-def _bearer(groups: Sequence[tuple[str, GroupAmounts, Decimal]]) -> tuple[int, str]:
-    """Position of the group that has the cents of the document's rounding, and the member of its share."""
-    places = range(len(groups))
-    taxed = [place for place in places if groups[place][0] == "ht" and groups[place][1].base and groups[place][1].tax]
-    if taxed:
-        return max(taxed, key=lambda place: abs(groups[place][1].tax)), "tax"
-    return max(places, key=lambda place: abs(groups[place][1].base)), "net"
+def _bearers(
+    groups: Sequence[tuple[str, GroupAmounts, Decimal]], found: Sequence[Shares], missing: Decimal
+) -> Iterator[tuple[int, str]]:
+    """Who has the cents of the document's rounding, the first that can: position of a group and member of its share."""
+    francs = [_in_francs(*group) for group in groups]
+
+    def by_size(member: str) -> list[tuple[int, str]]:
+        places = [place for place, share in enumerate(francs) if getattr(share, member)]
+        return [(place, member) for place in sorted(places, key=lambda place: -abs(getattr(francs[place], member)))]
+
+    for place, member in by_size("tax"):
+        if groups[place][0] == "ht" and groups[place][1].base and abs(found[place].tax) > abs(missing):
+            yield place, member
+            break
+    for member in Shares._fields:
+        yield from by_size(member)

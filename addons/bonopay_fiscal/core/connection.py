@@ -46,9 +46,21 @@ class SignerError(Exception):
         self.document = document or {}
         self.retry_after = retry_after
 
+    @property
+    def passes(self) -> bool:
+        """Whether it says nothing of what was asked for: an outage, of the signer or of what stands before it."""
+        return self.status >= 500 or self.status == 429
+
 
 class SignerUnreachable(SignerError):
-    """No answer: ``signer_unreachable`` (nothing was sent) or ``signer_timeout`` (what came of it is unknown)."""
+    """No answer: ``signer_unreachable`` (nothing was sent) or ``signer_timeout`` (what came of it is unknown).
+
+    Or ``signer_address``: there is no such address.
+    """
+
+    @property
+    def passes(self) -> bool:
+        return self.code != "signer_address"
 
 
 @dataclass(frozen=True)

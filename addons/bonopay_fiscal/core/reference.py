@@ -1,6 +1,6 @@
 """The DGI's own tables as the signer tells them (contracts §5): read strictly, and compared with what Odoo has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ CODES = {
     "item_types": frozenset(dgi.ITEM_TYPES),
 }
 _LONGEST_CODE = 40
+#: As many as the signer reads of one table.
+_MOST_ROWS = 500
 _MOST_DECIMALS = 2
 
 
@@ -43,6 +45,28 @@ class Tables:
     rows: dict[str, dict[str, Told]]
     disputed: frozenset[tuple[str, str]]
     judged_otherwise: frozenset[str]
+
+    def may_be_taken(self, letter: str) -> bool:
+        """Whether what is told of a tax group is told alike everywhere, and is what the signer's core judges by.
+
+        >>> tables = Tables(None, {}, frozenset({(TAX_GROUPS, "B")}), frozenset("C"))
+        >>> [tables.may_be_taken(letter) for letter in "ABC"]
+        [True, False, False]
+        """
+        return (TAX_GROUPS, letter) not in self.disputed and letter not in self.judged_otherwise
+
+    def disputed_by(self, others: list[dict[str, str]]) -> "Tables":
+        """These tables, where the rates that others were told differ as disputed as those of two addresses.
+
+        >>> told = {"C": Told("C", Decimal(4), date(2026, 11, 30), "")}
+        >>> tables = Tables(None, {TAX_GROUPS: told}, frozenset(), frozenset())
+        >>> [sorted(tables.disputed_by([{"C": rate}]).disputed) for rate in ("4.00", "5")]
+        [[], [('tax_groups', 'C')]]
+        """
+        rows = self.rows.get(TAX_GROUPS, {})
+        found = {(TAX_GROUPS, letter) for other in others for letter, rate in other.items()
+                 if letter in rows and Decimal(rate) != rows[letter].rate}  # fmt: skip
+        return replace(self, disputed=self.disputed | found)
 
 
 def parse(body: dict, today: date) -> Tables:
@@ -94,6 +118,8 @@ def _answer(address: dict, today: date) -> tuple[datetime, dict[str, dict[str, T
     source = f"DGI {urlsplit(address['dgi_url']).netloc}"
     tables = {}
     for table in (TAX_GROUPS, *CODES):
+        if len(address["tables"][table]) > _MOST_ROWS:
+            raise ValueError(f"{table} has more than {_MOST_ROWS} rows")
         rows = [_row(one, table == TAX_GROUPS, source, today) for one in address["tables"][table]]
         tables[table] = {row.code: row for row in rows}
     judged_otherwise = frozenset(one["code"] for one in address["differences"] if one["table"] == TAX_GROUPS)

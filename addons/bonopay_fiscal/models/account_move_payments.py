@@ -61,26 +61,19 @@ class AccountMove(models.Model):
     # ------------------------------------------------------------------------------------------------------------
 
     def _bonopay_payments(self):
-        """What was stated, else what came with the sale and what is proposed; the rest is on credit (SFE §1.19).
+        """What was stated, else what is proposed; what is left of the total is on credit (SFE §1.19).
 
         :rtype: tuple[core.document.Payment, ...]
         """
         self.ensure_one()
-        total, given = self._bonopay_total_in_francs(), self._bonopay_stated_payments()
-        if all(self.sudo().bonopay_payment_ids.mapped("is_given")):
-            rest = total - sum((one.in_francs for one in given), Decimal(0))
-            given = (*given, *self._bonopay_proposed_within(rest))
+        total = self._bonopay_total_in_francs()
+        given = self._bonopay_stated_payments()
+        if not given:
+            proposed, owed = tuple(self._bonopay_proposed_payments()), self._bonopay_owed_dollars()
+            if owed:
+                proposed = tuple(payments.dollars_within(proposed, owed[0]))
+            given = payments.within(payments.paid_in_dollars(proposed, total, owed), total)
         return payments.settled(given, total)
-
-    def _bonopay_proposed_within(self, rest):
-        """The payments that are proposed, as far as so many francs are left to pay.
-
-        :rtype: Iterator[core.document.Payment]
-        """
-        proposed, owed = tuple(self._bonopay_proposed_payments()), self._bonopay_owed_dollars()
-        if owed:
-            proposed = tuple(payments.dollars_within(proposed, owed[0]))
-        return payments.within(payments.paid_in_dollars(proposed, rest, owed), rest)
 
     def _bonopay_stated_payments(self):
         stated = [payment._value() for payment in self.sudo().bonopay_payment_ids]
@@ -99,8 +92,8 @@ class AccountMove(models.Model):
     def _bonopay_proposed_payments(self):
         """How the invoice was paid as far as the books know, best known first; they may exceed its total. Hook.
 
-        Override it to add what another module knows: it must not raise, since it runs after a customer has paid. What
-        is certain before, such as a gift card of the order, is a row that ``is_given``.
+        Override it to add what another module knows, such as a gift card (AUTRE): it must not raise, since it runs
+        after a customer has paid.
 
         :rtype: Iterator[core.document.Payment]
         """

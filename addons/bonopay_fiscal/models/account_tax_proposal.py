@@ -1,10 +1,14 @@
+import logging
+from itertools import chain, count
+
+from psycopg2.errors import SerializationFailure
+
 from odoo import models
 
 from ..core import payload
 from ..core.arithmetic import exact
 
-#: Texts of a tax that name its rate.
-_NAMES = ("name", "invoice_label")
+_logger = logging.getLogger(__name__)
 #: Taxes are made in the language that Odoo compares their names in.
 _LANG = "en_US"
 
@@ -23,6 +27,17 @@ class AccountTax(models.Model):
             ("company_id", "child_of", company.id), ("type_tax_use", "=", "sale"), ("bonopay_group", "=", letter),
         ]  # fmt: skip
         return self.search(domain).filtered(lambda tax: tax._bonopay_needs_group() and tax._bonopay_rate() != rate)
+
+    def _bonopay_prepare_surely(self, rate):
+        """:meth:`_bonopay_prepare_at`; what cannot be prepared is left to the owner, and costs nothing else."""
+        try:
+            with self.env.cr.savepoint():
+                return self._bonopay_prepare_at(rate)
+        except SerializationFailure:
+            raise  # somebody else is writing them: the whole reading is for later
+        except Exception:
+            _logger.exception("taxes %s at %s %%", self.ids, rate)
+            return self.browse()
 
     def _bonopay_prepare_at(self, rate):
         """These taxes at another rate: those that are there, and inactive copies of the others.
@@ -44,19 +59,23 @@ class AccountTax(models.Model):
         return self.search(domain).filtered(lambda tax: tax._bonopay_rate() == rate)[:1]
 
     def _bonopay_copy_at(self, rate):
+        languages = [code for code, _name in self.env["res.lang"].get_installed()]
+        # before the copy is there, whose own name would not be free in a language that has none of its own
+        names = {code: self.with_context(lang=code)._bonopay_free_name(rate) for code in {*languages, _LANG}}
         copy = self.copy(
             {
-                "name": self._bonopay_free_name(self._bonopay_renamed("name", rate)),
+                "name": names[_LANG],
                 "amount": float(rate),
                 "active": False,
                 "tax_group_id": self._bonopay_tax_group_at(rate).id,
             }
         )
-        for code, _name in self.env["res.lang"].get_installed():
-            own = self.with_context(lang=code)
-            for field in _NAMES if code != _LANG else _NAMES[1:]:
-                if own[field]:
-                    copy.with_context(lang=code)[field] = own._bonopay_renamed(field, rate)
+        for code in languages:
+            own, made = self.with_context(lang=code), copy.with_context(lang=code)
+            if code != _LANG:
+                made.name = names[code]
+            if own.invoice_label:
+                made.invoice_label = own._bonopay_renamed("invoice_label", rate)
         return copy
 
     def _bonopay_renamed(self, field, rate):
@@ -68,13 +87,19 @@ class AccountTax(models.Model):
                 return text.replace(form.format(old), form.format(new))
         return f"{text} {new}%" if field == "name" else text
 
-    def _bonopay_free_name(self, name):
-        """The name, with the letter of the DGI's group where another sale tax has it already."""
+    def _bonopay_free_name(self, rate):
+        """Its name at another rate, in the language of this recordset.
+
+        Where another tax has it already the letter of the DGI's group is added, and then a number.
+        """
+        name = self._bonopay_renamed("name", rate)
         domain = [
             ("company_id", "child_of", self.company_id.root_id.id), ("type_tax_use", "=", self.type_tax_use),
-            ("name", "=", name),
         ]  # fmt: skip
-        return f"{name} {self.bonopay_group}" if self.search_count(domain, limit=1) else name
+        taken = set(self.search(domain).mapped("name"))
+        lettered = f"{name} {self.bonopay_group}"
+        numbered = (f"{lettered} {number}" for number in count(2))
+        return next(free for free in chain((name, lettered), numbered) if free not in taken)
 
     def _bonopay_tax_group_at(self, rate):
         """The heading, in Odoo's sense, under which totals show the rate."""

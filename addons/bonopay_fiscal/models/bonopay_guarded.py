@@ -54,8 +54,8 @@ class BonopayGuarded(models.AbstractModel):
         if stated := sorted(name for vals in several_vals for name in vals.keys() & guarded):
             raise AccessError(
                 self.env._(
-                    "“%s” is told by the signer, and nobody writes it by hand. Where it is wrong, have the signer's "
-                    "operator correct it there.",
+                    "“%s” is filled by Bono Pay, and nobody writes it by hand. Where the signer told it wrong, have "
+                    "the signer's operator correct it there.",
                     self._fields[stated[0]]._description_string(self.env),
                 )
             )

@@ -24,7 +24,7 @@ class BonopayOutlet(models.Model):
     _inherit = "bonopay.outlet"
 
     #            checks of the onboarding are green
-    #   preparation ─────────────────────────▶ live ◀────▶ suspended      resumed past the same checks
+    #   preparation ─────────────────────────▶ live ◀────▶ suspended      resumed past the same checks, in an outage too
     #      │  ▲ no document yet                 │             │
     #      ▼  │                                 ▼             ▼
     #     test ────────────────────────────▶ closed ◀─────────┘        closed is final; also from preparation
@@ -153,11 +153,14 @@ class BonopayOutlet(models.Model):
     def action_resume(self):
         """Sell again under these outlets.
 
+        In an outage too: what they sell waits for the signer or the DGI, as it does under an outlet that is live
+        (48 hours: arrêté 033, art. 7 g).
+
         :raises UserError: a check is a fault, as for going live: what was right may have changed meanwhile
         """
         self.check_access("write")
         for outlet in self.filtered(lambda outlet: outlet.state == "suspended"):
-            outlet._demand_ready(self.env._("Outlet %s cannot be resumed yet:", outlet.code))
+            outlet._demand_ready(self.env._("Outlet %s cannot be resumed yet:", outlet.code), again=True)
         self._move_on("live", "suspended")
 
     def action_close(self):

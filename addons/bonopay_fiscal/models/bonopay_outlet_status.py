@@ -94,10 +94,11 @@ class BonopayOutlet(models.Model):
     )
     dgi_summary = fields.Text("What to know", compute="_compute_dgi_summary", groups=_READERS)
 
-    @api.depends("alarm_ids.level", "dgi_error", "dgi_read_at")
+    @api.depends("alarm_ids.level", "dgi_error", "dgi_read_at", "dgi_silent_since")
     def _compute_dgi_level(self):
         for outlet in self:
-            levels = [*outlet.alarm_ids.mapped("level"), "ok"]
+            # an alarm of its own comes after a quarter of an hour: until then nothing is wrong, nor is all well
+            levels = [*outlet.alarm_ids.mapped("level"), "notice" if outlet.dgi_silent_since else "ok"]
             if outlet.dgi_error or not outlet.dgi_read_at:
                 levels.append("unread")
             outlet.dgi_level = max(levels, key=_RANKS.__getitem__)

@@ -37,11 +37,6 @@ class BonopayPayment(models.Model):
     is_proposed = fields.Boolean(
         readonly=True, help="Nobody stated it: it was taken from the books when the invoice was posted."
     )
-    is_given = fields.Boolean(
-        "Came with the sale",
-        readonly=True,
-        help="A gift card of the order, say. How the rest is paid is proposed as if nothing had been stated.",
-    )
 
     @api.depends("move_id")
     def _compute_currency_id(self):

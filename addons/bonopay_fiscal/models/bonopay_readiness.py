@@ -21,6 +21,7 @@ class Check(NamedTuple):
     :ivar words: what was found, and the way out where something is wrong
     :ivar record: where it is mended: one record, several, or ``None``
     :ivar step: the step of the onboarding where it is mended otherwise
+    :ivar passing: a fault that says nothing against an outlet that sold before: documents can wait until it is over
     """
 
     code: str
@@ -29,6 +30,7 @@ class Check(NamedTuple):
     words: str = ""
     record: models.Model | None = None
     step: str = ""
+    passing: bool = False
 
 
 class Told(NamedTuple):
@@ -46,10 +48,10 @@ class Told(NamedTuple):
     health: dict = {}  # noqa: RUF012 - never written
 
 
-def check(code, name, trouble, fine="", *, level="fault", record=None, step=""):
+def check(code, name, trouble, fine="", *, level="fault", record=None, step="", passing=False):
     """A check that is right unless there is trouble: words that say it, with the way out."""
     if trouble:
-        return Check(code, name, level, trouble, record, step)
+        return Check(code, name, level, trouble, record, step, passing)
     return Check(code, name, "ok", fine or "")
 
 
@@ -120,9 +122,13 @@ class BonopayOutlet(models.Model):
         self._demand_ready(self.env._("Outlet %s cannot go live yet:", self.code))
         self.sudo().write({"state": "live"})
 
-    def _demand_ready(self, title):
-        """:raises UserError: a check is a fault; under the title, all that are"""
+    def _demand_ready(self, title, again=False):
+        """:raises UserError: a check is a fault; under the title, all that are
+
+        :param bool again: these outlets sold before: what passes by itself keeps none of them from it
+        """
         faults = [found for _outlet, found in self._readiness() if found.level == "fault"]
+        faults = [found for found in faults if not (again and found.passing)]
         if faults:
             raise UserError("\n".join([title, *(f"• {found.name}: {found.words}" for found in faults)]))
 

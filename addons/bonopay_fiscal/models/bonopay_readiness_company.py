@@ -54,7 +54,8 @@ class ResCompany(models.Model):
     def _bonopay_ready_signer(self, told):
         words = told.error and self.env["bonopay.outlet"]._signer_words(told.error)
         url = self.sudo().bonopay_signer_url
-        return check("connection", self.env._("Connection to the signer"), words, url, step="connect")
+        passing = bool(told.error) and told.error.passes
+        return check("connection", self.env._("Connection to the signer"), words, url, step="connect", passing=passing)
 
     def _bonopay_ready_core(self, told):
         """Which fiscal core seals, to be compared with the homologated one (arrêté 034, art. 15–16)."""
@@ -187,7 +188,7 @@ class ResCompany(models.Model):
         sold = self.env["bonopay.seal"].sudo().search(domain, order="id desc", limit=1)
         words = not sold and self.env._("No sale was normalised yet. Make a test sale under an outlet for tests.")
         fine = self.env._("%(number)s, DEF/DGI code %(code)s", number=sold.fiscal_number, code=sold.dgi_code)
-        return check("test_sale", self.env._("Test sale"), words, fine, step="sale")
+        return check("test_sale", self.env._("Test sale"), words, fine, step="sale", passing=True)
 
     def _bonopay_names(self, records):
         """The first of them by name."""

@@ -42,13 +42,15 @@ class BonopayOutlet(models.Model):
         elif isinstance(answer, SignerError):
             words = self._signer_words(answer)
         fine = str((answer if isinstance(answer, dict) else {}).get("name") or "")
-        return check("known", self.env._("Known to the signer"), words, fine, record=self)
+        passing = isinstance(answer, SignerError) and answer.passes
+        return check("known", self.env._("Known to the signer"), words, fine, record=self, passing=passing)
 
     def _ready_device(self, told):
         answer = self._told_of_it(told)
-        if answer is None:
+        if answer is None and not self.dgi_closed:
             return None
-        dgi = answer.get("dgi") if isinstance(answer.get("dgi"), dict) else {}
+        dgi = (answer or {}).get("dgi")
+        dgi = dgi if isinstance(dgi, dict) else {}
         words = ""
         if self.dgi_closed:
             words = self.env._("The signer has closed this outlet. Ask the signer's operator.")
@@ -57,7 +59,9 @@ class BonopayOutlet(models.Model):
                 "The DGI's device does not answer as it should (%s). Ask the signer's operator.",
                 dgi.get("detail") or dgi.get("state") or "–",
             )
-        return check("device", self.env._("DGI device"), words, self.nim, record=self)
+        # its documents wait at the signer; one that is closed there has none sealed any more
+        passing = not self.dgi_closed
+        return check("device", self.env._("DGI device"), words, self.nim, record=self, passing=passing)
 
     def _ready_identity(self, told):
         lacking = ", ".join(name for name, value in (("NIM", self.nim), ("ISF", self.isf)) if not value)
@@ -65,7 +69,8 @@ class BonopayOutlet(models.Model):
             "The signer has told no %s. Have its operator register them: bonopay-signer outlet change.", lacking
         )
         fine = " – ".join(filter(None, (self.nim, self.isf)))
-        return check("identity", self.env._("NIM and ISF"), words, fine, record=self)
+        passing = self._told_of_it(told) is None
+        return check("identity", self.env._("NIM and ISF"), words, fine, record=self, passing=passing)
 
     def _ready_journals(self, told):
         journals = self.sudo().journal_ids.filtered(lambda journal: journal.type == "sale")

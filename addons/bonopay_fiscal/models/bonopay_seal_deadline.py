@@ -220,8 +220,14 @@ class BonopayOutlet(models.Model):
     _inherit = "bonopay.outlet"
 
     deadline_activity_id = fields.Many2one(
-        "mail.activity", "Call for many documents", readonly=True, copy=False, ondelete="set null"
+        "mail.activity", "Call for many documents", readonly=True, copy=False, guarded=True, ondelete="set null"
     )
+
+    def _open_deadline_call(self):
+        """The call for many documents, while it is open; nothing that is on any other record."""
+        return self.deadline_activity_id.filtered(
+            lambda call: call.active and (call.res_model, call.res_id) == (self._name, self.id)
+        )
 
     def _near_deadline_count(self):
         domain = self.env["bonopay.seal"]._near_deadline_domain()
@@ -231,7 +237,7 @@ class BonopayOutlet(models.Model):
         """End the calls of outlets where nothing waits past its reminder any more."""
         called = self.with_context(active_test=False).search([("deadline_activity_id", "!=", False)])
         for outlet in called.filtered(lambda outlet: not outlet._near_deadline_count()):
-            activity = outlet.deadline_activity_id.filtered("active")
+            activity = outlet._open_deadline_call()
             words = outlet.with_context(lang=activity.user_id.lang).env._(
                 "No document waits past its reminder any more."
             )
@@ -240,7 +246,7 @@ class BonopayOutlet(models.Model):
 
     def _call_for_documents(self):
         """One activity for the documents that near their deadline; the one that is open tells of those to come too."""
-        open_call = self.deadline_activity_id.filtered("active")
+        open_call = self._open_deadline_call()
         user = open_call.user_id or self._responsible() or self.env.ref("base.user_admin")
         outlet = self.with_context(lang=user.lang, mail_notify_force_send=False)
         words = outlet.env._(

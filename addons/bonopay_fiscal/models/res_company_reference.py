@@ -16,6 +16,10 @@ from .res_company import connect
 _logger = logging.getLogger(__name__)
 #: After how long the tables are read again; a little less than a day, and after a failure less than an hour.
 _FRESH, _RETRY = timedelta(hours=23), timedelta(minutes=50)
+#: How long what another company was told counts.
+_HEEDED = timedelta(days=7)
+#: Somebody else is writing the company: no code of the signer's.
+_BUSY = "company_busy"
 #: The DGI has told the signer nothing yet.
 _UNTOLD = "reference_untold"
 
@@ -36,6 +40,9 @@ class ResCompany(models.Model):
     )
     bonopay_reference_findings = fields.Text(
         readonly=True, copy=False, help="Keys of what differs from the DGI's tables, of which an owner was told."
+    )
+    bonopay_reference_told = fields.Text(
+        readonly=True, copy=False, help="The rates of tax groups that the company was last told, in JSON."
     )
     bonopay_reference_words = fields.Char("The DGI's tables", compute="_compute_bonopay_reference_words")
 
@@ -66,6 +73,8 @@ class ResCompany(models.Model):
     def _bonopay_reference_error_words(self, error):
         if error.code == _UNTOLD:
             return self.env._("The DGI has not told its tables to the signer yet. The signer asks every few hours.")
+        if error.code == _BUSY:
+            return self.env._("Somebody else is changing the company. Try again in a moment.")
         return self.env["bonopay.outlet"]._signer_words(error)
 
     def _bonopay_told_findings(self):
@@ -106,13 +115,16 @@ class ResCompany(models.Model):
                 self._bonopay_read_reference()
                 return
         except SignerError as error:
-            code = error.code
+            code = error.code if error.code != _BUSY else None
         except SerializationFailure:
-            return  # somebody else reads or writes them: asked again in the next run
+            code = None  # somebody else reads or writes them: asked again in the next run
         except Exception:
             _logger.exception("company %s: the DGI's tables", self.id)
             code = "answer_malformed"
-        self._bonopay_note_reading(bonopay_reference_error=code)
+        # a savepoint takes back the rows of rates, and not what was remembered of them
+        self.env.registry.clear_cache()
+        if code:
+            self._bonopay_note_reading(bonopay_reference_error=code)
 
     def _bonopay_note_reading(self, **values):
         """Keep how a reading went, unless somebody else is writing the company."""
@@ -131,7 +143,7 @@ class ResCompany(models.Model):
         """Ask the signer, take what is new, and call an owner for what they have to decide.
 
         :return: what is new to the owner, as a list of :class:`~.res_company_reference_findings.Finding`
-        :raises SignerError: no answer, or none that can be believed
+        :raises SignerError: no answer, or none that can be believed; or somebody else is writing the company
         """
         self.ensure_one()
         today = self.env["bonopay.tax.group"]._fiscal_day()
@@ -143,19 +155,51 @@ class ResCompany(models.Model):
             raise SignerError("answer_malformed") from error
         if tables.answered_at is None:
             raise SignerError(_UNTOLD)
-        taken = self.env["bonopay.tax.rate"]._take_told(tables, today)
         source = self._bonopay_unattended()
+        if not source.root_id.try_lock_for_update(allow_referencing=True):
+            raise SignerError(_BUSY)  # nothing is taken or told that could not be noted
+        told_here = {letter: str(row.rate) for letter, row in tables.rows.get(reference.TAX_GROUPS, {}).items()
+                     if (reference.TAX_GROUPS, letter) not in tables.disputed}  # fmt: skip
+        tables = tables.disputed_by(source._bonopay_told_elsewhere())
+        taken = self.env["bonopay.tax.rate"]._take_told(tables, today)
         findings = source.root_id._bonopay_reference_differences(tables, today, taken)
         told = source.root_id._bonopay_told_findings()
         new = [finding for finding in findings if finding.key not in told]
-        if new:
-            source._bonopay_call_owner(new)
+        keys = {finding.key for finding in findings}
+        if not source._bonopay_tell_owner_surely(findings, bool(new)):
+            keys &= told  # they are called in the next reading
         self._bonopay_note_reading(
-            bonopay_reference_read_at=tables.answered_at,
+            # a signer whose clock is ahead does not put off the next reading
+            bonopay_reference_read_at=min(tables.answered_at, fields.Datetime.now()),
             bonopay_reference_error=False,
-            bonopay_reference_findings=json.dumps(sorted(finding.key for finding in findings)),
+            bonopay_reference_findings=json.dumps(sorted(keys)),
+            bonopay_reference_told=json.dumps(told_here),
         )
         return new
+
+    def _bonopay_told_elsewhere(self):
+        """What the signers of other main companies in earnest told lately, as a list of ``{letter: rate}``.
+
+        Rates are those of the whole database: no company's signer sets them against another's.
+        """
+        others = self._bonopay_rate_sources().root_id - self.root_id
+        since = fields.Datetime.now() - _HEEDED
+        heeded = others.filtered(
+            lambda root: root.bonopay_reference_read_at and root.bonopay_reference_read_at >= since
+        )
+        return [json.loads(root.bonopay_reference_told or "{}") for root in heeded]
+
+    def _bonopay_tell_owner_surely(self, findings, is_new):
+        """:return: whether an owner was told; that it fails costs nothing of what was read"""
+        try:
+            with self.env.cr.savepoint():
+                self._bonopay_tell_owner(findings, is_new)
+                return True
+        except SerializationFailure:
+            raise
+        except Exception:
+            _logger.exception("company %s: nobody was called for the DGI's tables", self.id)
+            return False
 
     def bonopay_read_reference_now(self):
         """Read the DGI's tables, and the dollar's rate of the day where the company takes it; tell what came of it.
@@ -178,10 +222,15 @@ class ResCompany(models.Model):
             words = [self._bonopay_finding_words(finding) for finding in new] or [
                 self.env._("There is nothing new in the DGI's tables.")
             ]
-            words.append(source._bonopay_dollar_words())
         except SignerError as error:
             raise UserError(self._bonopay_reference_error_words(error)) from error
-        kind = "warning" if new else "success"
+        try:
+            words.append(source._bonopay_dollar_words())
+            kind = "warning" if new else "success"
+        except SignerError as error:  # what was read of the tables stays
+            why = self.env["bonopay.outlet"]._signer_words(error)
+            words.append(self.env._("The dollar's rate was not read: %s", why))
+            kind = "warning"
         return self.env["bonopay.outlet"]._notification(kind, " ".join(filter(None, words)))
 
     def _bonopay_dollar_words(self):
@@ -191,7 +240,7 @@ class ResCompany(models.Model):
             return self.root_id.bonopay_rate_words
         with connect(self) as connection:
             usd = connection.reference().body.get("usd")
-        told = usd and self.env._(
+        told = isinstance(usd, dict) and self.env._(
             "The reference rate is %(rate)s CDF for 1 USD since %(day)s. It is not taken, as the settings say.",
             rate=usd.get("rate"),
             day=usd.get("valid_on"),

@@ -2,7 +2,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from odoo import models
+from odoo import fields, models
 from odoo.tools import format_date, plaintext2html
 
 from ..core import dgi, payload, reference
@@ -14,8 +14,9 @@ OWNER = "bonopay_fiscal.group_fiscal_owner"
 class Finding(NamedTuple):
     """Something that an owner has to know of the DGI's tables.
 
-    :ivar kind: ``rate`` (the DGI's rate is taken), ``kept`` (it is not: what was entered here stands), ``disputed``,
-        ``withdrawn``, ``unknown`` or ``missing`` (a code that only the DGI, or only Odoo, has)
+    :ivar kind: ``rate`` (the DGI's rate is taken), ``kept`` (it is not: what was entered here stands), ``waiting`` (not
+        before the signer's core judges by it), ``disputed``, ``withdrawn``, ``unknown`` or ``missing`` (a code that
+        only the DGI, or only Odoo, has)
     :ivar rate: the DGI's, in percent
     :ivar ours: Odoo's rate of before, or that stands
     :ivar begins: first day of the rate in Odoo
@@ -43,6 +44,10 @@ class ResCompany(models.Model):
     """What an owner has to decide about the DGI's tables, and how they are called."""
 
     _inherit = "res.company"
+
+    bonopay_reference_activity_id = fields.Many2one(
+        "mail.activity", readonly=True, copy=False, ondelete="set null", groups="base.group_system"
+    )
 
     def _bonopay_reference_differences(self, tables, today, taken):
         """Where Odoo or the taxes of this main company are not at what the DGI tells; taxes at new rates are prepared.
@@ -72,26 +77,43 @@ class ResCompany(models.Model):
         now = rows.filtered(lambda row: row._holds_on(today))
         common = {"rate": told.rate, "since": told.since, "is_judged_otherwise": told.code in tables.judged_otherwise}
         same = rows.filtered(lambda row: exact_rate(row) == told.rate and (row == now or row.valid_from > today))[:1]
-        if not same:
+        if not same and (rows._stand_against(told) or not common["is_judged_otherwise"]):
             return Finding("kept", reference.TAX_GROUPS, told.code, ours=exact_rate(now), **common)
         taxes = self.env["account.tax"]._bonopay_of_other_rate(self, told.code, told.rate)
-        if same == now and not taxes and same not in taken:
+        if same and same == now and not taxes and same not in taken:
             return None
         return Finding(
-            "rate", reference.TAX_GROUPS, told.code, ours=exact_rate(same._ended()), begins=same.valid_from,
-            taxes=taxes, prepared=taxes._bonopay_prepare_at(told.rate), **common,
+            "rate" if same else "waiting", reference.TAX_GROUPS, told.code,
+            ours=exact_rate(same._ended() if same else now), begins=same.valid_from,
+            taxes=taxes, prepared=taxes._bonopay_prepare_surely(told.rate), **common,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------------
     # Calling an owner
     # ------------------------------------------------------------------------------------------------------------
 
+    def _bonopay_tell_owner(self, findings, is_new):
+        """One activity of the main company: made for what is new, renewed, and ended when nothing is left.
+
+        :param is_new: whether an owner who did the activity is called again
+        """
+        call = self.root_id.bonopay_reference_activity_id.filtered("active")
+        reader = self.with_context(lang=call.user_id.lang)
+        if call and findings:
+            call.note = plaintext2html("\n".join(reader._bonopay_note_lines(findings)))
+        elif call:
+            call.action_feedback(feedback=reader.env._("Nothing of the DGI's tables is left to be decided."))
+        elif is_new:
+            self._bonopay_call_owner(findings)
+
     def _bonopay_call_owner(self, findings):
-        """One activity on an outlet of the company whose signer was asked, for an owner to decide."""
+        """An activity on an outlet of the company whose signer was asked, for an owner to decide."""
         outlet = self.bonopay_outlet_ids.filtered(lambda one: one.active and not one.test_mode)[:1]
         user = self._bonopay_owner() or outlet._responsible() or self.env["account.move"]._bonopay_administrator()
         reader = self.with_context(lang=user.lang)
-        outlet.with_context(lang=user.lang, mail_notify_force_send=False).activity_schedule(
+        self.root_id.bonopay_reference_activity_id = outlet.with_context(
+            lang=user.lang, mail_notify_force_send=False
+        ).activity_schedule(
             "mail.mail_activity_data_warning",
             user_id=user.id,
             summary=reader.env._("The DGI's tables: to be decided"),
@@ -113,14 +135,16 @@ class ResCompany(models.Model):
 
     def _bonopay_note_lines(self, findings):
         lines = [f"• {self._bonopay_finding_words(finding)}" for finding in findings]
-        if any(finding.prepared for finding in findings):
+        if any(finding.prepared for finding in findings if finding.kind == "rate"):
             lines.append(
                 self.env._(
                     "Activate the prepared taxes under Invoicing ▸ Configuration ▸ Taxes, choose them on your "
                     "products, and archive the old ones."
                 )
             )
-        behind = ", ".join(finding.code for finding in findings if finding.is_judged_otherwise)
+        behind = ", ".join(
+            finding.code for finding in findings if finding.is_judged_otherwise and finding.kind == "rate"
+        )
         if behind:
             lines.append(
                 self.env._(
@@ -133,7 +157,7 @@ class ResCompany(models.Model):
 
     def _bonopay_finding_words(self, finding):
         """One finding in the language of this recordset."""
-        if finding.kind in ("rate", "kept"):
+        if finding.kind in ("rate", "kept", "waiting"):
             return self._bonopay_group_words(finding)
         values = {
             "table": self._bonopay_table_words(finding.table),
@@ -142,8 +166,8 @@ class ResCompany(models.Model):
         }
         return {
             "disputed": self.env._(
-                "%(table)s, %(code)s: the DGI tells different things at different addresses. Nothing was taken; ask "
-                "the signer's operator.",
+                "%(table)s, %(code)s: the DGI tells different things at different addresses, or to the companies of "
+                "this database. Nothing was taken; if that lasts more than a day, ask the signer's operator.",
                 **values,
             ),
             "withdrawn": self.env._(
@@ -185,6 +209,18 @@ class ResCompany(models.Model):
                 "here: look at Bono Pay ▸ Tax groups and rates.",
                 **values,
             )
+        if finding.kind == "waiting":
+            words = self.env._(
+                "Group %(group)s: the DGI tells %(rate)s %% since %(day)s, and the signer's fiscal core does not have "
+                "it yet. Odoo keeps %(ours)s until its operator has installed the version that does; you are told "
+                "then.",
+                **values,
+            )
+            ready = finding.prepared and self.env._(
+                "Leave the taxes at this rate inactive until then: %s.",
+                self._bonopay_names(finding.prepared.with_env(self.env)),
+            )
+            return " ".join(filter(None, (words, ready)))
         words = [
             self.env._("Group %(group)s: %(rate)s %% since %(day)s (before: %(ours)s).", **values),
             finding.begins > finding.since and self.env._("In Odoo from %s on.", format_date(self.env, finding.begins)),

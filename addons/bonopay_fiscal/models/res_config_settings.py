@@ -5,6 +5,10 @@ from odoo.exceptions import UserError
 _SHOWN = {"bonopay_signer_url": "bonopay_shown_signer_url", "bonopay_take_rate": "bonopay_shown_take_rate"}
 
 
+def _key_in(vals):
+    return (vals.get("bonopay_new_api_key") or "").strip()
+
+
 class ResConfigSettings(models.TransientModel):
     """Only what the person changed is written: the screen may have been open while somebody else changed the rest."""
 
@@ -31,7 +35,10 @@ class ResConfigSettings(models.TransientModel):
         return settings
 
     def write(self, vals):
-        # EXTENDS base: as above
+        # EXTENDS base: as above; the record may be a page that was left open since it was saved for the first time
+        for settings in self:
+            company = settings.company_id
+            settings._bonopay_demand_unchanged(vals, vals, settings.bonopay_shown_signer_url, company)
         res = super().write(self._bonopay_without_key(vals))
         for settings in self:
             settings._bonopay_store_new_key(vals)
@@ -39,16 +46,18 @@ class ResConfigSettings(models.TransientModel):
 
     @api.model
     def _bonopay_without_key(self, vals):
-        if not vals.get("bonopay_new_api_key"):
+        if not _key_in(vals):
             return vals
         return {
             name: value for name, value in vals.items() if name not in ("bonopay_new_api_key", "bonopay_signer_url")
         }
 
     def _bonopay_store_new_key(self, vals):
-        if key := vals.get("bonopay_new_api_key"):
-            company = self.company_id
+        company = self.company_id
+        if key := _key_in(vals):
             company.bonopay_configure(vals.get("bonopay_signer_url", company.bonopay_signer_url), key)
+        if key or "bonopay_signer_url" in vals:
+            self.bonopay_shown_signer_url = company.sudo().bonopay_signer_url
 
     @api.model
     def _bonopay_changed(self, vals):
@@ -59,9 +68,15 @@ class ResConfigSettings(models.TransientModel):
         if not any(shown in vals for shown in _SHOWN.values()):
             return vals  # a program's values: it says what it wants
         changed = {name: value for name, value in vals.items() if name not in _SHOWN or value != vals.get(_SHOWN[name])}
-        current = self.env.company.sudo().bonopay_signer_url or False
-        known = {vals.get("bonopay_shown_signer_url") or False, vals.get("bonopay_signer_url") or False}
-        if ("bonopay_signer_url" in changed or vals.get("bonopay_new_api_key")) and current not in known:
+        self._bonopay_demand_unchanged(vals, changed, vals.get("bonopay_shown_signer_url"), self.env.company)
+        return changed
+
+    @api.model
+    def _bonopay_demand_unchanged(self, vals, changed, shown, company):
+        """:raises UserError: a key or address would go over another than the one that was shown"""
+        current = company.sudo().bonopay_signer_url or False
+        known = {shown or False, vals.get("bonopay_signer_url") or False}
+        if ("bonopay_signer_url" in changed or _key_in(vals)) and current not in known:
             raise UserError(
                 self.env._(
                     "Somebody else changed the signer's address to %s meanwhile. Load this screen again, and enter "
@@ -69,7 +84,6 @@ class ResConfigSettings(models.TransientModel):
                     current or "–",
                 )
             )
-        return changed
 
     @api.depends("company_id")
     def _compute_bonopay_new_api_key(self):

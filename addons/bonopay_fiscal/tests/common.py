@@ -227,9 +227,9 @@ class FiscalCase(LocalSigner, TransactionCase):
         super().tearDown()
 
 
-def migration(version, name):
+def migration(version, name, addon="bonopay_fiscal"):
     """The script of an upgrade, as a module."""
-    path = Path(__file__).parents[1] / "migrations" / version / f"{name}.py"
+    path = Path(__file__).parents[2] / addon / "migrations" / version / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name.replace("-", "_"), path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)

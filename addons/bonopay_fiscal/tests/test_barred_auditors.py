@@ -10,7 +10,8 @@ AUDITOR = "bonopay_fiscal.group_fiscal_auditor"
 @tagged("post_install", "-at_install")
 class TestBarredAuditors(FiscalCase):
     def calls(self, company):
-        return company.partner_id.activity_ids.filtered(lambda activity: "Auditors" in activity.summary)
+        kind = self.env.ref("mail.mail_activity_data_warning")
+        return company.partner_id.activity_ids.filtered(lambda activity: activity.activity_type_id == kind)
 
     def upgrade(self):
         migration("19.0.1.4.0", "post-auditors").migrate(self.env.cr, "19.0.1.3.0")

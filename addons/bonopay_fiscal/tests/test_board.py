@@ -165,6 +165,24 @@ class TestBoard(FiscalCase):
         self.assertIn("21 documents", activity.note)
         self.assertEqual(set(seals.mapped("reminded")), {True})
 
+    def test_an_activity_that_is_not_the_outlet_s_own_call_is_neither_overwritten_nor_ended(self):
+        other = self.outlet.copy({"code": "KIN077"}).activity_schedule(user_id=self.chief.id, note="Mine")
+        theirs = self.company.partner_id.activity_schedule(user_id=self.chief.id, note="Mine")
+        seals = self._waiting(21)
+        self._pass(hours=36)
+        for activity in other | theirs:
+            self.outlet.deadline_activity_id = activity
+            self.env["bonopay.seal"]._remind()
+            seals._as_writer().write({"reminded": False})
+            self.assertNotEqual(self.outlet.deadline_activity_id, activity)
+            self.assertIn("Mine", activity.note)
+        for seal in seals:
+            seal._process()
+        self.outlet.deadline_activity_id = theirs
+        self.env["bonopay.seal"]._remind()
+        self.assertFalse(self.outlet.deadline_activity_id)
+        self.assertTrue(theirs.active)
+
     def test_row_42_a_company_is_called_for_twenty_documents_at_most_however_many_runs_they_come_due_in(self):
         before = self.outlet.activity_ids
         seals = self.env["bonopay.seal"]

@@ -62,6 +62,14 @@ class TestDgiStatus(DgiStatusCase):
         self._read()
         self.assertEqual(self.outlet.device_ids.mapped("state"), list(cases.values()))
 
+    def test_outlet_whose_dgi_is_silent_is_not_well_before_its_alarm_comes(self):
+        self._tell(contact={"answered_at": "2026-11-21T08:00:00Z", "silent_since": "2026-11-21T08:30:00Z"})
+        self._read()
+        self.assertEqual((self.outlet.dgi_level, self.outlet.alarm_ids.ids), ("notice", []))
+        self._tell(contact={"answered_at": "2026-11-21T08:40:00Z", "silent_since": None})
+        self._read()
+        self.assertEqual(self.outlet.dgi_level, "ok")
+
     def test_pages_of_a_large_merchant_are_all_read(self):
         self.twin.page_size = 1
         self._tell(alarm("dgi_silent", "warning"), code="KIN002")

@@ -66,12 +66,53 @@ class TestLifeOfAnOutlet(FiscalCase):
             outlet.action_resume()
         self.assertEqual(outlet.state, "suspended")
         self.give_address()
-        self.company.bonopay_configure("http://127.0.0.1:9", "key")
-        with self.assertRaisesRegex(UserError, "Connection to the signer: The signer cannot be reached"):
+        self.company.bonopay_configure(self.twin.url, "wrong")
+        with self.assertRaisesRegex(UserError, "Connection to the signer: .*unknown key"):
             outlet.action_resume()
         self.company.bonopay_configure(self.twin.url, API_KEY)
         outlet.action_resume()
         self.assertEqual((outlet.state, self.post().bonopay_state), ("live", "certified"))
+
+    def suspended(self):
+        """The outlet, which sold in earnest and lacks nothing, as a manager has it."""
+        self.outlet.state = "live"
+        self.post()
+        self.give_address()
+        self.outlet.action_suspend()
+        return self.outlet.with_user(self.manager)
+
+    def test_a_suspended_outlet_is_resumed_in_an_outage_and_what_it_sells_waits(self):
+        outlet = self.suspended()
+        down = {"mode": "inline", "state": "unreachable", "detail": "no answer in 15 s"}
+        device_down = lambda own: {**own, "dgi": down}  # noqa: E731
+        as_it_is = (200, lambda own: own)
+        # it is asked for its clock, then for the outlet
+        for answers in ([(503, {})], [as_it_is, (502, b"<html>")], [as_it_is, (200, device_down)]):
+            for status, body in answers:
+                self.twin.answer_next(status, body)
+            outlet.action_resume()
+            self.assertEqual(outlet.state, "live")
+            outlet.action_suspend()
+        self.company.bonopay_configure("http://127.0.0.1:9", API_KEY)
+        outlet.action_resume()
+        self.assertEqual((outlet.state, self.post().bonopay_state), ("live", "to_seal"))
+
+    def test_a_suspended_outlet_that_the_signer_does_not_know_or_has_closed_is_not_resumed(self):
+        outlet = self.suspended()
+        self.addCleanup(self.twin.outlets.update, dict(self.twin.outlets))
+        told = self.twin.outlets.pop("KIN001")
+        with self.assertRaisesRegex(UserError, "The signer does not know this outlet"):
+            outlet.action_resume()
+        self.twin.outlets["KIN001"] = told
+        outlet.sudo().dgi_closed = True
+        for url in (self.twin.url, "http://127.0.0.1:9"):
+            self.company.bonopay_configure(url, API_KEY)
+            with self.assertRaisesRegex(UserError, "The signer has closed this outlet"):
+                outlet.action_resume()
+        self.company.bonopay_configure("http://[signer", API_KEY)
+        with self.assertRaisesRegex(UserError, "Connection to the signer"):
+            outlet.action_resume()
+        self.assertEqual(outlet.state, "suspended")
 
     def test_what_waits_is_sent_also_after_the_closure(self):
         self.outlet.state = "live"

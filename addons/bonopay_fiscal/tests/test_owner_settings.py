@@ -3,6 +3,7 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
+from ..models.bonopay_credential import reveal
 from .common import API_KEY, fiscal_user
 from .roles_case import ROLES, RolesCase
 
@@ -75,6 +76,29 @@ class TestOwnerSettings(RolesCase):
         pages.create(opened(bonopay_signer_url=self.twin.url, bonopay_new_api_key=API_KEY)).execute()
         self.assertEqual(self.company.bonopay_signer_url, self.twin.url)
         self.assertEqual(self.post().bonopay_state, "certified")
+
+    def test_the_administrator_s_page_that_is_saved_again_stores_no_key_for_an_address_that_somebody_else_entered(self):
+        page = self.env["res.config.settings"].create({"bonopay_signer_url": "https://mine.example.com"})
+        page.write({"bonopay_new_api_key": "mine"})
+        page.write({"bonopay_signer_url": "https://other.example.com", "bonopay_new_api_key": " mine "})
+        page.write({"bonopay_new_api_key": "mine too"})
+        self.assertEqual(self.company.bonopay_signer_url, "https://other.example.com")
+        self.assertEqual(reveal(self.company), "mine too")
+        self.company.bonopay_configure("https://new.example.com", "new key")
+        for values in ({"bonopay_new_api_key": "mine"}, {"bonopay_signer_url": "https://mine.example.com"}):
+            with self.assertRaisesRegex(UserError, "meanwhile"):
+                page.write(values)
+        page.write({"bonopay_take_rate": False})
+        self.assertEqual(self.company.bonopay_signer_url, "https://new.example.com")
+        self.assertEqual(reveal(self.company), "new key")
+
+    def test_a_key_of_blanks_is_none_and_forgets_no_key(self):
+        pages = self.env["res.config.settings"]
+        page = pages.create({"bonopay_new_api_key": "  "})
+        page.write({"bonopay_new_api_key": " "})
+        self.assertEqual(reveal(self.company), API_KEY)
+        page.write({"bonopay_signer_url": "https://other.example.com", "bonopay_new_api_key": " "})
+        self.assertEqual(self.company.bonopay_signer_url, "https://other.example.com")
 
     def test_an_owner_switches_the_rate_of_the_day(self):
         form = self.form()

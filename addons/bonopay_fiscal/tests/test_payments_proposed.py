@@ -132,9 +132,3 @@ class TestPaymentsProposed(WebsiteCase):
         card = Payment("AUTRE", 4400, "CADEAU-1")
         with patch.object(type(move), "_bonopay_proposed_payments", lambda _move: iter([card])):
             self.assertEqual(self.sealed(move)[0], ("AUTRE", "4400.00", "CADEAU-1"))
-
-    def test_what_came_with_the_sale_leaves_the_rest_to_be_proposed(self):
-        card = {"method": "AUTRE", "amount": 4400, "reference": "CADEAU-1", "is_given": True}
-        move = self.draft(bonopay_payment_ids=[Command.create(card)])
-        self.transaction(move, 200000, "card")
-        self.assertEqual([one[:2] for one in self.sealed(move)], [("AUTRE", "4400.00"), ("CARTEBANCAIRE", "100000.00")])

@@ -1,9 +1,13 @@
-"""What the signer tells of an outlet is declared field by field, and one guard keeps all of it from people."""
+"""What the signer tells of an outlet is declared field by field, and one guard keeps all of it from people.
+
+So are the other fields that only this module fills.
+"""
 
 from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import AccessError
+from odoo.models import MAGIC_COLUMNS
 from odoo.tests import tagged
 
 from ..core import dgi_status
@@ -11,6 +15,10 @@ from .dgi_status_case import DgiStatusCase
 from .signer_twin import alarm
 
 NOWHERE = "http://127.0.0.1:9"
+#: What the reminders of the 48 hours fill.
+_OF_REMINDERS = {"deadline_activity_id"}
+#: What has a guard of its own: it changes by buttons (test_outlet_life.py).
+_OF_BUTTONS = {"state", "test_mode"}
 #: What Odoo notes of every write.
 _OF_ODOO = {"write_date", "write_uid"}
 
@@ -49,11 +57,25 @@ class TestToldByTheSigner(DgiStatusCase):
         filled = self._filled_by(self._read_all_there_is)
         self.assertLessEqual(set(dgi_status.parse({}).values), filled, "the status was read in full")
         filled |= self._filled_by(self._fail_to_read)
-        self.assertEqual(filled, self.outlet._guarded_fields())
+        self.assertEqual(filled | _OF_REMINDERS, self.outlet._guarded_fields())
+
+    def test_what_only_this_module_fills_is_guarded_field_by_field_or_as_a_whole(self):
+        guard = self.env.registry["bonopay.guarded"]
+        models = [self.env[name] for name, model in self.env.registry.items() if issubclass(model, guard)]
+        by_field = [model for model in models if not model._abstract and not model._is_kept]
+        self.assertEqual([model._name for model in by_field], ["bonopay.outlet"])
+        self.assertGreaterEqual({model._name for model in models if model._is_kept}, {"bonopay.seal", "bonopay.print"})
+        for model in by_field:
+            own = [field for field in model._fields.values() if (field._module or "").startswith("bonopay_")]
+            filled = {field.name for field in own if field.store and field.readonly}
+            self.assertEqual(filled - _OF_BUTTONS - set(MAGIC_COLUMNS), model._guarded_fields())
 
     def _forged(self):
         """A value of the right kind for each guarded field."""
-        values = {"char": "x", "integer": 7, "datetime": "2026-11-21 08:00:00", "boolean": True}
+        call = self.env.user.partner_id.activity_schedule("mail.mail_activity_data_todo")
+        values = {
+            "char": "x", "integer": 7, "datetime": "2026-11-21 08:00:00", "boolean": True, "many2one": call.id
+        }  # fmt: skip
         for name in self.outlet._guarded_fields():
             field = self.outlet._fields[name]
             lines, words = [Command.clear()], [key for key, _words in getattr(field, "selection", ())]

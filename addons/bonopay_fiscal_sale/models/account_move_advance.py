@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
+from odoo.addons.bonopay_fiscal.core.arithmetic import exact, round2
 from odoo.addons.bonopay_fiscal.models.account_move_checks import Fault
 
 #: An invoice whose lines are all down payments of orders is an advance.
@@ -93,8 +94,16 @@ class AccountMove(models.Model):
     def _bonopay_due_at_once(self):
         # EXTENDS 'bonopay_fiscal': what the advances paid is not paid again
         notes = self.bonopay_advance_credit_ids.filtered(lambda note: note.state != "cancel")
-        settled = sum((note._bonopay_total_in_francs() for note in notes), Decimal(0))
+        settled = sum((self._bonopay_settled_by(note) for note in notes), Decimal(0))
         return max(super()._bonopay_due_at_once() - settled, Decimal(0))
+
+    def _bonopay_settled_by(self, note):
+        """Francs of this final invoice that a credit note on an advance settles: of dollars, at the invoice's rate.
+
+        :rtype: Decimal
+        """
+        rate = self._bonopay_usd_rate() if note.currency_id == self.currency_id else None
+        return round2(exact(note.amount_total) * rate) if rate else note._bonopay_total_in_francs()
 
     def _bonopay_reconcile_settlement(self):
         """What was not paid of an advance is no longer owed; what was paid of it is paid of the final invoice."""

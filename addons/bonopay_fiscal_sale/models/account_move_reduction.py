@@ -27,8 +27,8 @@ class AccountMove(models.Model):
         return super()._bonopay_reduced_lines(line, articles)
 
     def _bonopay_reduction_refusal(self, line):
-        # EXTENDS 'bonopay_fiscal': in francs it pays already
-        if line.sale_line_ids.sudo()._bonopay_cards():
+        # EXTENDS 'bonopay_fiscal'
+        if line.sale_line_ids.sudo()._bonopay_pays():
             return self.env._(
                 "a gift card or an e-wallet is a means of payment, and lowers no price. Take it off the invoice, and "
                 "enter it as a payment."
@@ -60,7 +60,7 @@ class AccountMove(models.Model):
         comes to something else for any other reason."""
         for move in self.filtered(lambda move: move._bonopay_may_distribute()):
             orders = move.line_ids.sale_line_ids.order_id
-            agreed = sum(orders.mapped("amount_total")) - sum(orders.order_line._bonopay_cards().mapped("price_total"))
+            agreed = sum(orders.mapped("amount_total"))
             difference = round(abs(agreed - move.amount_total), 2)
             values = {
                 "now": move.currency_id.format(move.amount_total),

@@ -1,5 +1,6 @@
 from odoo import Command, fields, models
 
+from odoo.addons.bonopay_fiscal.core import dgi
 from odoo.addons.bonopay_fiscal.core.arithmetic import exact
 
 
@@ -52,6 +53,16 @@ class AccountMoveLine(models.Model):
         """Whether this credited line was reduced from the price that the order still has."""
         return (self.bonopay_original_price, self.product_uom_id) == (line.price_unit, line.product_uom_id)
 
+    def _bonopay_came_back(self):
+        """Whether this line is of articles that were taken back at net prices; a rebate takes none back."""
+        note = self.move_id
+        return (
+            note.move_type == "out_refund"
+            and note.state == "posted"
+            and note.bonopay_credit_nature != dgi.REBATE_NATURE
+            and not note.reversed_entry_id._bonopay_gave_reductions_back()
+        )
+
     def _bonopay_resale_values(self, quantity):
         names = ("price_unit", "discount", "bonopay_original_price", "bonopay_price_reason")
         return {
@@ -76,8 +87,7 @@ class SaleOrderLine(models.Model):
         sold = lines.filtered(lambda line: line.bonopay_is_resold and line.move_type == "out_invoice")
         resold = sum((exact(line.quantity) for line in sold if line.parent_state != "cancel"), exact(0))
         for line in lines.sorted("id"):
-            sale = line.move_id.reversed_entry_id
-            if line.move_type != "out_refund" or line.parent_state != "posted" or sale._bonopay_gave_reductions_back():
+            if not line._bonopay_came_back():
                 continue
             known = min(resold, exact(line.quantity))
             resold -= known

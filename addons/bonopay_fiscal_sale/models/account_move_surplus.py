@@ -16,7 +16,6 @@ class AccountMove(models.Model):
     @api.depends(
         "state",
         "amount_total",
-        "bonopay_payment_ids.francs",
         "bonopay_advance_credit_ids.amount_total",
         "bonopay_advance_credit_ids.reversed_entry_id.amount_residual",
     )
@@ -24,14 +23,16 @@ class AccountMove(models.Model):
         for move in self:
             notes = move.bonopay_advance_credit_ids.filtered(lambda note: note.state == "draft")
             paid = sum(note.amount_total - note.reversed_entry_id.amount_residual for note in notes)
-            cards = sum(move.bonopay_payment_ids.filtered("sale_line_id").mapped("francs"))
-            move.bonopay_advance_surplus = max(paid + cards - move.amount_total, 0) if notes else 0
+            move.bonopay_advance_surplus = max(paid - move.amount_total, 0) if notes else 0
 
     def _compute_payment_state(self):
         # EXTENDS 'account': a final invoice that its advances paid is not one that was taken back
         res = super()._compute_payment_state()
         for move in self.filtered(lambda move: move.payment_state == "reversed"):
-            if move.bonopay_advance_credit_ids and not move.reversal_move_ids:
+            given_back = sum(
+                move.reversal_move_ids.filtered(lambda note: note.state == "posted").mapped("amount_total")
+            )
+            if move.bonopay_advance_credit_ids and move.currency_id.compare_amounts(given_back, move.amount_total) < 0:
                 move.payment_state = "paid"
         return res
 

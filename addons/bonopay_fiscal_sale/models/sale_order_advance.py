@@ -30,21 +30,26 @@ class SaleOrder(models.Model):
             raise UserError(self._nothing_to_invoice_error_message())
         return invoices + notes.with_env(invoices.env)
 
+    def _validate_order(self):
+        # EXTENDS 'sale': a customer confirms it. What `sale_loyalty` invoices of an order that rewards pay as a whole
+        # has nobody who reads an error, which would undo the order.
+        unattended = self.with_env(self.env["account.move"]._bonopay_unattended().env)
+        return super(SaleOrder, unattended)._validate_order()
+
     def _bonopay_may_invoice(self):
         """What core asks before it goes on with ``sudo()``."""
         return self.env["account.move"].has_access("create") or self.has_access("write")
 
     def _bonopay_open_advances(self):
         """The advances on these orders that no credit note took back."""
-        lines = self.order_line.filtered(lambda line: line.is_downpayment and line.qty_invoiced > 0)
-        return (
-            lines.sudo()
-            .invoice_lines.move_id.filtered(
-                lambda move: move.move_type == "out_invoice" and move.state != "cancel" and move._is_downpayment()
-            )
-            .filtered(lambda move: not move._bonopay_is_credited())
-            .sorted("id")
+        lines = self.order_line.filtered("is_downpayment").sudo()
+        advances = lines.invoice_lines.move_id.filtered(
+            lambda move: move.move_type == "out_invoice" and move.state != "cancel" and move._is_downpayment()
         )
+        invoiced = lines.filtered(lambda line: line.qty_invoiced > 0).invoice_lines.move_id
+        return advances.filtered(
+            lambda move: (move in invoiced or move._bonopay_is_rebated()) and not move._bonopay_is_credited()
+        ).sorted("id")
 
     def _bonopay_tell_settlement(self, advance, note, invoice):
         link = note._get_html_link(title=self.env._("credit note"))

@@ -25,3 +25,7 @@ class SaleOrderLine(models.Model):
             elif reward.reward_type == "discount":
                 found |= order._bonopay_discounted_lines(reward)
         return found - self
+
+    def _bonopay_pays(self):
+        """Whether one of these lines is the use of a gift card or an e-wallet."""
+        return any(reward.program_id.is_payment_program for _line, reward in self._bonopay_rewards())

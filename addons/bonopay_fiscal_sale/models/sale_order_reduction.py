@@ -8,9 +8,7 @@ class SaleOrder(models.Model):
         # EXTENDS 'sale': a reduction of the order lowers the prices of its invoice (SFE §1.22)
         moves = super()._create_account_invoices(invoice_vals_list, final)
         moves._bonopay_resell()
-        moves._bonopay_pay_with_cards()
         moves._bonopay_distribute_reductions()
-        moves._bonopay_take_from_cards()
         moves._bonopay_compare_with_orders()
         return moves
 

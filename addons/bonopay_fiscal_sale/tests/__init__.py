@@ -1,7 +1,6 @@
 from . import (
     test_advances,
     test_advances_left_over,
-    test_cards,
     test_live_advances,
     test_loyalty_rewards,
     test_offers,

@@ -94,6 +94,33 @@ class TestAdvancesBeyondTheSale(LeftOverCase):
         self.post_all(invoice)
         self.assertEqual((credit.amount_residual, self.owed_by_customer()), (0, 104400.0))
 
+    def credited(self, invoice, part):
+        """A sealed credit note on such a part of the quantities of an invoice, which it settles as far as it can."""
+        note = invoice._reverse_moves([{"bonopay_credit_nature": "RAM", "bonopay_credit_reason": "Retour"}])
+        for line in note._bonopay_lines():
+            line.quantity *= part
+        self.post_all(note)
+        owed = (invoice | note).line_ids.filtered(lambda line: line.account_type == "asset_receivable")
+        owed.filtered(lambda line: not line.reconciled).reconcile()
+        return note
+
+    def test_what_an_advance_and_the_return_of_a_part_settle_is_paid_and_not_reversed(self):
+        order = self.order()
+        self.pay(self.advance(order, amount=50.0))
+        invoice, _credit = self.invoiced(order)
+        self.post_all(invoice)
+        self.credited(invoice, 0.5)
+        self.assertEqual((invoice.amount_residual, invoice.payment_state), (0, "paid"))
+
+    def test_a_final_invoice_that_was_taken_back_as_a_whole_is_reversed(self):
+        order = self.order()
+        self.advance(order, amount=50.0)
+        invoice, _credit = self.invoiced(order)
+        self.post_all(invoice)
+        self.assertEqual(invoice.payment_state, "not_paid")
+        self.credited(invoice, 1)
+        self.assertEqual((invoice.amount_residual, invoice.payment_state), (0, "reversed"))
+
 
 @tagged("post_install", "-at_install")
 class TestAdvancesBeforeTheSeals(LeftOverCase):
@@ -134,6 +161,40 @@ class TestAdvancesBeforeTheSeals(LeftOverCase):
         by_hand._bonopay_lines().extra_tax_data = False
         self.post(by_hand)
         self.assertEqual(self.invoiced(order).mapped("move_type"), ["out_invoice"])
+
+    def credited_in_part(self, advance, price=1, quantity=1):
+        """A posted credit note on such a part of an unsealed advance."""
+        by_hand = advance._reverse_moves([{"bonopay_credit_nature": "RRR", "bonopay_credit_reason": "Geste"}])
+        for line in by_hand._bonopay_lines():
+            line.write(
+                {"extra_tax_data": False, "price_unit": line.price_unit * price, "quantity": line.quantity * quantity}
+            )
+        return self.post(by_hand)
+
+    def assert_rest_taken_back(self, **part):
+        order = self.order()
+        advance = self.unsealed_advance(order)
+        by_hand = self.credited_in_part(advance, **part)
+        self.assertEqual(by_hand.amount_total, 63684.0)
+        invoice, credit = self.invoiced(order)
+        self.assertEqual(credit.amount_total, 159210.0 - 63684.0)
+        self.post_all(invoice)
+        self.assert_sealed(invoice | credit, 2)
+        self.assertEqual(self.owed_by_customer(), 530700.0 - 159210.0)
+        self.assertEqual(order._bonopay_open_advances(), self.env["account.move"])
+
+    def test_an_advance_of_which_a_part_was_credited_at_a_lower_price_is_taken_back_as_far_as_it_is_left(self):
+        self.assert_rest_taken_back(price=0.4)
+
+    def test_an_advance_of_which_a_part_of_the_quantity_was_credited_is_taken_back_as_far_as_it_is_left(self):
+        self.assert_rest_taken_back(quantity=0.4)
+
+    def test_a_part_that_was_credited_meanwhile_is_not_taken_back_twice(self):
+        order = self.order()
+        advance = self.unsealed_advance(order)
+        invoice, _credit = self.invoiced(order)
+        self.credited_in_part(advance, quantity=0.4)
+        self.refused(invoice, f"of advance {advance.name} is left: earlier credit notes took the rest back")
 
 
 @tagged("post_install", "-at_install")

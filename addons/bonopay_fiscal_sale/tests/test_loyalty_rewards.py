@@ -150,3 +150,38 @@ class TestLoyaltyRewards(ReductionCase):
         order.action_confirm()
         self.assertEqual(len(order.order_line), 2)
         self.assertEqual([item[:3] for item in self.check_sealed(order)], [("RIZ25", "1", "45000.00")])
+
+    def test_an_e_wallet_is_a_payment_and_no_reduction(self):
+        program = self.env["loyalty.program"].create(
+            {
+                "name": "Porte-monnaie",
+                "program_type": "ewallet",
+                "trigger": "auto",
+                "applies_on": "future",
+                "company_id": self.company.id,
+                "reward_ids": [
+                    Command.create(
+                        {"reward_type": "discount", "discount": 1, "discount_mode": "per_point", "required_points": 1}
+                    )
+                ],
+            }
+        )
+        card = self.env["loyalty.card"].create({"program_id": program.id, "partner_id": self.client.id, "points": 5000})
+        order = self.make_quotation((self.rice, 1, 45000.0))
+        order._apply_program_reward(program.reward_ids, card)
+        order.action_confirm()
+        invoice = order._create_invoices()
+        with self.assertRaisesRegex(UserError, "means of payment"):
+            invoice.action_post()
+
+    def test_an_order_of_the_shop_that_a_reward_pays_as_a_whole_stands_whatever_the_law_refuses(self):
+        self.env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "True")
+        program = self.program(reward_type="discount", discount=100, discount_applicability="order")
+        order = self.make_quotation((self.rice, 1, 45000.0))
+        order._update_programs_and_rewards()
+        for coupon, rewards in order._get_claimable_rewards().items():
+            order._apply_program_reward(rewards & program.reward_ids, coupon)
+        self.assertEqual(order.amount_total, 0)
+        order.with_user(self.env.ref("base.public_user")).sudo()._validate_order()
+        self.assertEqual((order.state, order.invoice_ids.state), ("sale", "draft"))
+        self.assertEqual(order.invoice_ids.activity_ids.user_id, self.salesperson)

@@ -1,10 +1,12 @@
 import json
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.tests import tagged
 
 from odoo.addons.bonopay_fiscal.core.arithmetic import exact, round2
+from odoo.addons.bonopay_fiscal.tests.common import migration
 
 from .commerce_case import CommerceCase
 
@@ -69,3 +71,66 @@ class TestOrdersInDollars(CommerceCase):
         # 23 000 / 2 500 = 9.20
         self.assertEqual((order.order_line.price_total, order.amount_total), (22.27, 22.27))
         self.assertEqual(self.invoice_of(order)[0].amount_total, 22.27)
+
+    def test_sfe_1_30_what_advances_left_of_dollars_is_paid_at_the_rate_of_the_final_invoice(self):
+        self.dollar(2300)
+        order = self.in_dollars((200.0, 1, self.tax("tva_exempt_0")))
+        self.advance(order, "fixed", 100.0)
+        self.dollar(2500)
+        invoice, credit = self.invoiced(order)
+        self.assertEqual((invoice.amount_total, credit.amount_total), (200.0, 100.0))
+        self.assertEqual((invoice.amount_total_signed, credit.amount_total_signed), (500000.0, -230000.0))
+        cash = self.env["account.journal"].create({"name": "Caisse", "code": "CAIS", "type": "cash"})
+        invoice.preferred_payment_method_line_id = cash.inbound_payment_method_line_ids[:1]
+        invoice.invoice_payment_term_id = False
+        self.post_all(invoice)
+        paid = json.loads(invoice.bonopay_seal_id.payload)["payments"]
+        self.assertEqual(
+            [(one["method"], one["amount"]) for one in paid], [("ESPECES", "250000.00"), ("CREDIT", "250000.00")]
+        )
+
+    # ------------------------------------------------------------------------------------------------------------
+    # An upgrade
+    # ------------------------------------------------------------------------------------------------------------
+
+    def as_before(self, **values):
+        """An order of 20 dollars with a specific tax of 2 300 francs, which were reckoned as dollars."""
+        by_line = self.env["account.tax"].search([("bonopay_specific", "=", "amount"), ("amount", "=", 2300)], limit=1)
+        by_line = by_line or self.specific_tax("amount", 2300)
+        order = self.in_dollars((10.0, 2, self.tax_b | by_line), **values)
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE sale_order SET amount_total = 2691.2, amount_tax = 2671.2 WHERE id = %s", order.ids)
+        self.env.cr.execute(
+            "UPDATE sale_order_line SET price_total = 2691.2, price_tax = 2671.2 WHERE order_id = %s", order.ids
+        )
+        self.env.invalidate_all()
+        self.assertEqual((order.amount_total, order.order_line.price_total), (2691.2, 2691.2))
+        return order
+
+    def upgrade(self):
+        migration("19.0.1.1.0", "post-dollars", "bonopay_fiscal_sale").migrate(self.env.cr, "19.0.1.0.0")
+
+    def test_an_upgrade_brings_orders_to_what_their_francs_are_worth(self):
+        self.dollar(2300)
+        orders = self.as_before() | self.as_before(confirm=False)
+        self.upgrade()
+        self.assertEqual(orders.mapped("amount_total"), [24.36, 24.36])
+        self.assertEqual(orders.order_line.mapped("price_total"), [24.36, 24.36])
+        self.assertEqual(self.invoice_of(orders[0])[0].amount_total, 24.36)
+        self.assertEqual(orders.mapped("state"), ["sale", "draft"])
+
+    def test_an_upgrade_leaves_what_is_invoiced_and_goes_on_where_an_order_fails(self):
+        self.dollar(2300)
+        invoiced, faulty, good = (self.as_before() for _ in range(3))
+        invoiced.invoice_status = "invoiced"
+        lines, reckon = self.registry["sale.order.line"], self.registry["sale.order.line"]._compute_amount
+
+        def failing(records):
+            if faulty in records.order_id:
+                raise ValueError(faulty.name)
+            return reckon(records)
+
+        with patch.object(lines, "_compute_amount", failing), self.assertLogs(level="ERROR") as logged:
+            self.upgrade()
+        self.assertEqual([order.amount_total for order in (invoiced, faulty, good)], [2691.2, 2691.2, 24.36])
+        self.assertIn(f"Order {faulty.id} keeps its amounts", logged.output[0])

@@ -5,15 +5,15 @@ from decimal import Decimal
 from odoo import Command
 from odoo.tests import tagged
 
-from .test_cards import CardCase
+from .commerce_case import CommerceCase
 
 SEED = 20261130
-ORDERS = 40
+ORDERS = 16
 
 
 @tagged("post_install", "-at_install")
-class TestRandomOrders(CardCase):
-    """Whatever happens to an order, what is sealed of it comes to what it says.
+class TestRandomOrders(CommerceCase):
+    """Whatever happens to an order, what is sealed of it comes to what it says; 16 orders, which take half a minute.
 
     Advances and their credit notes cancel out; deliveries in parts, discounts, rewards and what is credited and sold
     again add up. With prices before tax that is so of the base: each document rounds its own tax (SFE §1.5.6).
@@ -22,6 +22,7 @@ class TestRandomOrders(CardCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.env["loyalty.program"].search([]).active = False
         included = cls.tax_b.copy({"name": "16 % TTC", "price_include_override": "tax_included"})
         exempt = cls.tax("tva_exempt_0")
         before_tax = (("Huile", "HUILE", cls.tax_b), ("Manuel", "LIVRE", exempt), ("Pose", "POSE", cls.tax_b))
@@ -72,8 +73,6 @@ class TestRandomOrders(CardCase):
             order._update_programs_and_rewards()
             for coupon, rewards in order._get_claimable_rewards().items():
                 order._apply_program_reward(rewards & self.promotion.reward_ids, coupon)
-        if dice.random() < 0.3:
-            self.pay_with_card(order, self.card(round(dice.uniform(10, 900), 2)))
         order.action_confirm()
         return order
 
@@ -103,7 +102,10 @@ class TestRandomOrders(CardCase):
     def random_credit(self, dice, order):
         """Credit some of a sale; the next invoice of the order has it again."""
         sales = order.invoice_ids.filtered(lambda move: move.bonopay_invoice_type == "FV")
-        note = self.credit(dice.choice(list(sales)))
+        sale = dice.choice(list(sales))
+        values = {"bonopay_credit_nature": "RAM", "reason": "Retour", "journal_id": sale.journal_id.id}
+        wizard = self.env["account.move.reversal"].create({"move_ids": [Command.set(sale.ids)], **values})
+        note = self.env["account.move"].browse(wizard.reverse_moves()["res_id"])
         lines = note._bonopay_lines()
         for line in lines:
             if line != lines[:1] and dice.random() < 0.5:
@@ -137,15 +139,14 @@ class TestRandomOrders(CardCase):
         return base, total
 
     def assert_comes_to(self, order):
-        cards = sum(order.order_line._bonopay_cards().mapped("price_total"))
         base, total = self.sealed_sums(order)
-        agreed = Decimal(str(round(order.amount_total - cards, 2)))
+        agreed = Decimal(str(round(order.amount_total, 2)))
         if set(order.order_line.tax_ids.mapped("price_include")) == {True}:
             self.assertEqual(total, agreed)
             return
         # a discount of the order meets its total with tax, for which its base may be a centime off
         off = Decimal("0.01") if self.company.sale_discount_product_id in order.order_line.product_id else 0
-        self.assertLessEqual(abs(base - Decimal(str(round(order.amount_untaxed - cards, 2)))), off)
+        self.assertLessEqual(abs(base - Decimal(str(round(order.amount_untaxed, 2)))), off)
         self.assertLessEqual(abs(total - agreed), Decimal("0.005") * (len(order.invoice_ids) + 1))
 
     def test_sfe_1_5_what_is_sealed_of_random_orders_comes_to_their_totals(self):

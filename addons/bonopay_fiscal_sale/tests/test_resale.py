@@ -1,6 +1,8 @@
 from odoo import Command
 from odoo.tests import tagged
 
+from odoo.addons.bonopay_fiscal.tests.common import trap_seals
+
 from .reduction_case import ReductionCase
 
 
@@ -20,17 +22,20 @@ class TestResale(ReductionCase):
         self.assertEqual(self.seal(invoice).state, "certified")
         return invoice
 
-    def credit(self, invoice, *quantities):
-        """Seal a credit note on so much of each article of an invoice; zero leaves one out."""
-        wizard = self.env["account.move.reversal"].create(
+    def reversal(self, invoice, nature="RAM"):
+        """The wizard of a credit note on an invoice."""
+        return self.env["account.move.reversal"].create(
             {
                 "move_ids": [Command.set(invoice.ids)],
                 "journal_id": invoice.journal_id.id,
-                "bonopay_credit_nature": "RAM",
+                "bonopay_credit_nature": nature,
                 "reason": "Retour",
             }
         )
-        note = self.env["account.move"].browse(wizard.reverse_moves()["res_id"])
+
+    def credit(self, invoice, *quantities):
+        """Seal a credit note on so much of each article of an invoice; zero leaves one out."""
+        note = self.env["account.move"].browse(self.reversal(invoice).reverse_moves()["res_id"])
         articles = note.invoice_line_ids.filtered(lambda line: line.display_type == "product")
         for line, quantity in zip(articles, quantities, strict=True):
             if quantity:
@@ -122,3 +127,31 @@ class TestResale(ReductionCase):
         self.credit(invoice, 0, 1)
         self.assertEqual(self.articles(self.invoice_again(order)), [("HUILE5", 1, 8181.82, 10000.0)])
         self.assert_order_kept(order)
+
+    def test_sfe_1_28_a_rebate_took_nothing_back_that_is_sold_again(self):
+        order, invoice = self.discounted((self.rice, 4, 45000.0))
+        rebate = self.env["account.move"].browse(self.reversal(invoice, "RRR").reverse_moves()["res_id"])
+        rebate._bonopay_lines().write({"price_unit": 500.0, "bonopay_original_price": 45000.0})
+        self.assertEqual(self.seal(rebate).state, "certified")
+        self.assertFalse(list(order.order_line._bonopay_to_sell_again()))
+        bags = order.order_line.filtered(lambda line: line.product_id == self.rice)
+        self.assertEqual((bags.qty_invoiced, order.invoice_status), (4, "invoiced"))
+
+    def test_what_a_corrected_copy_sells_again_is_not_sold_a_third_time(self):
+        self.rice.invoice_policy = "delivery"
+        order = self.make_order((self.rice, 10, 45000.0))
+        wizard = {"sale_order_id": order.id, "discount_type": "so_discount", "discount_percentage": 0.1}
+        self.env["sale.order.discount"].create(wizard).action_apply_discount()
+        bags = order.order_line.filtered(lambda line: line.product_id == self.rice)
+        bags.qty_delivered = 4
+        first = self.invoice_again(order)
+        bags.qty_delivered = 8
+        second = self.invoice_again(order)
+        self.assertTrue(first.invoice_line_ids[0].bonopay_original_price)
+        with trap_seals(self.env) as trapped:
+            copied = self.env["account.move"].browse(self.reversal(first).reverse_moves(is_modify=True)["res_id"])
+        trapped.send()
+        self.assertEqual(copied.move_type, "out_invoice")
+        self.assertEqual(self.articles(copied), self.articles(first))
+        bags.qty_delivered = 10
+        self.assertEqual(self.articles(self.invoice_again(order))[0][2:], self.articles(second)[0][2:])

@@ -56,8 +56,8 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "Sealed invoices that the DGI has rejected in {days} days: {number}.",
         ),
         Words(
-            "Lire le motif de chacune (dgi_status=rejected), corriger et refaire la facture.",
-            "Read the reason of each (dgi_status=rejected), correct it and issue the invoice anew.",
+            "Ouvrir chacune, lire son motif et la remplacer par une facture corrigée.",
+            "Open each, read its reason and replace it by a corrected invoice.",
         ),
     ),
     "token_expiring": (
