@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -14,6 +14,8 @@ from bonopay_signer.fiscal.ticket import Counter, Terminal
 from bonopay_signer.hsm.ecdsa import PublicKey
 
 CREDENTIAL, OFFLINE_GAP, TILL_CLONED = "credential", "offline_gap", "till_cloned"
+LONGEST = timedelta(hours=72)
+"""How long a credential holds at most: a till that is gone ends by itself."""
 
 
 class Credential(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,8 +96,9 @@ def _refuse_contradiction(value: Credential | OfflineGap | TillCloned) -> None:
         raise ValueError("the counters end before they begin")
     if isinstance(value, Credential):
         _ = value.key
-        if not datetime.fromisoformat(value.not_before) < datetime.fromisoformat(value.not_after):
-            raise ValueError("it ends before it begins")
+        lifetime = datetime.fromisoformat(value.not_after) - datetime.fromisoformat(value.not_before)
+        if not timedelta(0) < lifetime <= LONGEST:
+            raise ValueError("it ends before it begins, or holds for longer than 72 hours")
 
 
 def public_key(text: str) -> PublicKey:

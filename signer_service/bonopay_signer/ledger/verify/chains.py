@@ -42,7 +42,7 @@ class Chain:
     sealed_at: str = ""
     key_id: str | None = None
     retired: set[str] = field(default_factory=set)
-    tills: dict[str, str] = field(default_factory=dict)  # the terminal of each key that a credential admitted
+    tills: dict[str, tuple[str, str]] = field(default_factory=dict)  # device and terminal of each admitted key
     start_index: int = 0
     start_sequence: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -332,17 +332,21 @@ class Ledger:
     def _of_till(
         self, payload: type[Credential | OfflineGap | TillCloned], chain: Chain, entry: Checked, _statement: Statement
     ) -> None:
-        """A gap or a clone is of a key that the chain admitted before, unless an excerpt leaves that out."""
+        """A key is of one device and one terminal for ever, and admitted before a gap or a clone is told of it, unless
+        an excerpt leaves that out."""
         try:
             told = read_till_payload(canonical.encode(entry.facts), payload)
         except ValueError as error:
             raise Broken("content", str(error)) from error
-        if isinstance(told, Credential):
-            chain.tills[told.key_id] = told.terminal
-        elif chain.tills.get(told.key_id, told.terminal) != told.terminal:
-            raise Broken("content", f"the chain admitted {told.key_id} as another terminal")
-        elif told.key_id not in chain.tills and self.scope.whole:
+        whose = (told.device_id, told.terminal)
+        admitted = chain.tills.get(told.key_id)
+        if admitted is None and self.scope.whole and not isinstance(told, Credential):
             raise Broken("content", f"the chain never admitted the key {told.key_id}")
+        if admitted not in (None, whose):
+            raise Broken("content", f"the chain admitted {told.key_id} as another device or terminal")
+        if any(device == told.device_id and key != told.key_id for key, (device, _) in chain.tills.items()):
+            raise Broken("content", f"the chain admitted the device {told.device_id} with another key")
+        chain.tills[told.key_id] = whose
 
 
 def _terms(statement: Statement) -> str:
