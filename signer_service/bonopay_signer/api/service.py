@@ -146,7 +146,7 @@ class Service:
         )
         self._recovery_task: asyncio.Task[None] | None = None
         self.admission = Admission(self.pool, self.writer, timedelta(hours=settings.till_credential_hours))
-        self.reconciliation = Reconciliation(self.pool, self.writer)
+        self.reconciliation = Reconciliation(self.pool, self.writer, settings.authority)
         self._reference = ReferenceRefresh(
             self.pool, self.device_of, settings.shard, settings.reference_interval, breakers.resting
         )

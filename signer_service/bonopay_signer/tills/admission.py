@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from bonopay_signer import metrics
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.hsm.ecdsa import PublicKey
 from bonopay_signer.ledger.batch import Draft
@@ -60,7 +61,9 @@ class Admission:
     async def renew(self, till: store.Till, is_new: bool = False) -> Admitted:
         """Admit the till's key anew, from its next ticket on. Raises TillConflict, and what the writer raises."""
         if till.state != "active":
-            raise TillConflict(f"the till {till.terminal} of {till.outlet_id} is {till.state}: enrol a new key")
+            raise _not_active(till, till.state)
+        if till.counter >= canonical.MAX_INTEGER:
+            raise TillConflict(f"the till {till.terminal} of {till.outlet_id} has no counter left: enrol a new key")
         now = datetime.now(UTC).replace(microsecond=0)
         credential = Credential(
             schema="bonopay.credential/1",
@@ -69,19 +72,25 @@ class Admission:
             key_id=till.key_id,
             public_key=base64.b64encode(till.public_der).decode(),
             counter_from=till.counter + 1,
-            counter_to=till.counter + MOST_TICKETS,
+            counter_to=min(till.counter + MOST_TICKETS, canonical.MAX_INTEGER),
             not_before=_spelt(now),
             not_after=_spelt(now + self._lifetime),
         )
         (entry,) = await self._writer.append([draft(till, CREDENTIAL, canonical.encode(credential))])
+        metrics.TILLS_TOLD.labels(CREDENTIAL).inc()
         async with self._pool.connection() as connection:
-            await store.admitted(connection, till.device_id, entry.index, now + self._lifetime)
+            if not await store.admitted(connection, till.device_id, entry.index, now + self._lifetime):
+                raise _not_active(till, "revoked or cloned by now")
         return Admitted(till, credential, entry, is_new)
 
 
 def draft(till: store.Till, kind: str, payload: bytes) -> Draft:
     """An entry of the till's outlet that belongs to no document."""
     return Draft(till.outlet_id, till.merchant_nif, kind, None, "", "", "0.00", "0.00", "CDF", payload)
+
+
+def _not_active(till: store.Till, state: str) -> TillConflict:
+    return TillConflict(f"the till {till.terminal} of {till.outlet_id} is {state}: enrol a new key")
 
 
 def _taken(error: psycopg.errors.UniqueViolation, outlet_id: str, terminal: str) -> str:

@@ -22,6 +22,7 @@ import psycopg
 from msgspec import Meta, Struct
 from psycopg_pool import AsyncConnectionPool
 
+from bonopay_signer import metrics
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.forms import Sha256Hex
 from bonopay_signer.fiscal.security import auth_code
@@ -31,6 +32,7 @@ from bonopay_signer.ledger.tills import OFFLINE_GAP, TILL_CLONED, OfflineGap, Ti
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.tills import store
 from bonopay_signer.tills.admission import draft
+from bonopay_signer.tills.remarks import Remark, remarks_on
 
 _PAGE = 1000
 
@@ -45,12 +47,14 @@ class SentTicket(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TicketResult(Struct, frozen=True):
-    """``known``: it was here already. ``refused``: it is not this till's ticket, for the reason in ``detail``."""
+    """``known``: it was here already. ``refused``: it is not this till's ticket, for the reason in ``detail``.
+    ``remarks``: what is odd about one that is kept."""
 
     counter: int
     result: Literal["accepted", "known", "refused"]
     hash: str | None = None
     detail: str | None = None
+    remarks: list[Remark] = []
 
 
 @dataclass
@@ -67,9 +71,10 @@ class Refused(ValueError):
 
 
 class Reconciliation:
-    def __init__(self, pool: AsyncConnectionPool, writer: LedgerWriter) -> None:
+    def __init__(self, pool: AsyncConnectionPool, writer: LedgerWriter, authority: str) -> None:
         self._pool = pool
         self._writer = writer
+        self._authority = authority
 
     async def take(self, device_id: UUID, sent: Sequence[SentTicket], complete: bool) -> Reconciled:
         """Keep tickets, move the head, tell gaps (when ``complete``) and clones.
@@ -80,9 +85,7 @@ class Reconciliation:
         async with self._pool.connection() as connection:
             results = await self._kept(connection, device_id, sent)
             async with connection.transaction():
-                till = await store.till(connection, device_id, lock=True)
-                if till is None:
-                    raise LookupError(f"there is no till {device_id}")
+                till = await _locked(connection, device_id)
                 counters = [one.statement.counter for one in sent]
                 for counter, one, other in await store.forks(connection, device_id, counters):
                     await self._tell_clone(connection, till, counter, one, other)
@@ -94,14 +97,27 @@ class Reconciliation:
     async def _kept(
         self, connection: psycopg.AsyncConnection, device_id: UUID, sent: Sequence[SentTicket]
     ) -> list[TicketResult]:
-        till = await store.till(connection, device_id)
-        if till is None:
-            raise LookupError(f"there is no till {device_id}")
-        judged = [_judged(one, till) for one in sent]
-        signed = [one for one in judged if isinstance(one, store.SignedTicket)]
         async with connection.transaction():
+            till = await _locked(connection, device_id)
+            judged = [_judged(one, till, self._authority) for one in sent]
+            signed = [one for one in judged if isinstance(one, store.SignedTicket)]
             new = await store.add_tickets(connection, till, signed)
-        return [_result(one, judgement, new) for one, judgement in zip(sent, judged, strict=True)]
+        credentials = await store.credentials(connection, till, {one.ticket.credential_id for one in signed})
+        documents = {UUID(one.ticket.document_id) for one in signed}
+        doubled = await store.doubled(connection, till.merchant_nif, documents)
+        results = []
+        for one, judgement in zip(sent, judged, strict=True):
+            if isinstance(judgement, Refused):
+                results.append(TicketResult(one.statement.counter, "refused", detail=str(judgement)))
+                continue
+            ticket = judgement.ticket
+            is_doubled = UUID(ticket.document_id) in doubled
+            remarks = list(remarks_on(ticket, credentials.get(ticket.credential_id), is_doubled))
+            # a ticket that is sent twice in one call is new once
+            result: Literal["accepted", "known"] = "accepted" if judgement.hash in new else "known"
+            new.discard(judgement.hash)
+            results.append(TicketResult(ticket.counter, result, judgement.hash.hex(), remarks=remarks))
+        return results
 
     async def _follow(
         self, connection: psycopg.AsyncConnection, till: store.Till, complete: bool
@@ -117,8 +133,7 @@ class Reconciliation:
                     missing.append((last.counter + 1, link.counter - 1))
                 last = link
                 head = head if missing else link
-        if head.counter > till.counter:
-            await store.moved(connection, till, head.counter, bytes(head.hash))
+        await store.seen(connection, till, head.counter, bytes(head.hash))
         return missing
 
     async def _tell_gap(
@@ -149,27 +164,30 @@ class Reconciliation:
             hashes=(first, second),
         )
         await self._tell(connection, till, TILL_CLONED, canonical.encode(clone))
-        if till.state == "active":
-            await store.set_state(connection, till.device_id, "cloned")
+        await store.set_cloned(connection, till.device_id)
 
     async def _tell(self, connection: psycopg.AsyncConnection, till: store.Till, kind: str, payload: bytes) -> None:
         """Once, however often the till says it: a call that was cut short comes again."""
         if not await store.is_in_chain(connection, till.outlet_id, kind, hashlib.sha256(payload).digest()):
             await self._writer.append([draft(till, kind, payload)])
+            metrics.TILLS_TOLD.labels(kind).inc()
 
 
-def _judged(sent: SentTicket, till: store.Till) -> store.SignedTicket | Refused:
+async def _locked(connection: psycopg.AsyncConnection, device_id: UUID) -> store.Till:
+    """For the rest of the transaction. Raises LookupError."""
+    till = await store.till(connection, device_id, lock=True)
+    if till is None:
+        raise LookupError(f"there is no till {device_id}")
+    return till
+
+
+def _judged(sent: SentTicket, till: store.Till, authority: str) -> store.SignedTicket | Refused:
     """The ticket with its hash, once all that it claims of itself holds."""
     ticket = sent.statement
     try:
-        if (ticket.outlet_id, ticket.merchant_nif, ticket.terminal) != (
-            till.outlet_id,
-            till.merchant_nif,
-            till.terminal,
-        ):
-            raise Refused("it names another outlet, merchant or terminal")
-        if ticket.key_id != till.key_id:
-            raise Refused("it names another key")
+        for name, expected in _belonging(till, authority).items():
+            if getattr(ticket, name) != expected:
+                raise Refused(f"{name} is {getattr(ticket, name)}, that of this till is {expected}")
         if ticket.counter == 1 and sent.previous_hash != ZERO_HASH.hex():
             raise Refused("the first ticket follows none")
         payload = canonical.encode(sent.payload)
@@ -184,7 +202,14 @@ def _judged(sent: SentTicket, till: store.Till) -> store.SignedTicket | Refused:
         return refusal
     except ValueError as error:
         return Refused(str(error))
+    except RecursionError:
+        return Refused("the payload is nested too deeply")
     return store.SignedTicket(ticket, statement, payload, previous, digest, signature)
+
+
+def _belonging(till: store.Till, authority: str) -> dict[str, str]:
+    own = {name: getattr(till, name) for name in ("merchant_nif", "outlet_id", "terminal", "key_id")}
+    return {"authority": authority, **own}
 
 
 def _octets(sent: SentTicket) -> tuple[bytes, bytes]:
@@ -193,10 +218,3 @@ def _octets(sent: SentTicket) -> tuple[bytes, bytes]:
     if auth_code(signature) != sent.signature:
         raise Refused("the signature is not 64 bytes in base64url without padding")
     return bytes.fromhex(sent.previous_hash), signature
-
-
-def _result(sent: SentTicket, judgement: store.SignedTicket | Refused, new: set[bytes]) -> TicketResult:
-    counter = sent.statement.counter
-    if isinstance(judgement, Refused):
-        return TicketResult(counter, "refused", detail=str(judgement))
-    return TicketResult(counter, "accepted" if judgement.hash in new else "known", judgement.hash.hex())

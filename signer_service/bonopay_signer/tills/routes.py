@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bonopay_signer import metrics
 from bonopay_signer.api.bodies import BODY_LIMIT, json_response, read_body
 from bonopay_signer.api.operations import OUTLET_ID, Answer, Body, Operation, in_path
 from bonopay_signer.api.problems import Problem
@@ -19,6 +20,7 @@ from bonopay_signer.fiscal.security import auth_code
 from bonopay_signer.fiscal.ticket import Terminal
 from bonopay_signer.ledger.tills import Credential, public_key
 from bonopay_signer.tenants.apikeys import ApiKey
+from bonopay_signer.tenants.rows import Outlet
 from bonopay_signer.tills import store
 from bonopay_signer.tills.admission import Admitted, TillConflict
 from bonopay_signer.tills.reconciliation import SentTicket, TicketResult
@@ -92,8 +94,7 @@ async def enrol_till(request: Request) -> Response:
     new = await _body(request, NewTill, BODY_LIMIT)
     outlet = await service.access.outlet_to_send(key, new.outlet_id)
     _refuse_other_terminal(key, new.terminal)
-    if outlet.revoked_at is not None:
-        raise Problem("forbidden", f"outlet {outlet.id} is closed")
+    _refuse_closed(outlet, new.terminal)
     try:
         public = public_key(new.public_key)
     except ValueError as error:
@@ -106,7 +107,8 @@ async def enrol_till(request: Request) -> Response:
 
 
 async def renew_credential(request: Request) -> Response:
-    service, _key, till = await _till(request)
+    service, _key, till, outlet = await _till(request)
+    _refuse_closed(outlet, till.terminal)
     try:
         return json_response(_credential(service, await service.admission.renew(till)), 201)
     except TillConflict as conflict:
@@ -114,10 +116,9 @@ async def renew_credential(request: Request) -> Response:
 
 
 async def revoke_till(request: Request) -> Response:
-    service, _key, till = await _till(request)
+    service, _key, till, _outlet = await _till(request)
     async with service.pool.connection() as connection:
-        if till.state != "revoked":
-            await store.set_state(connection, till.device_id, "revoked")
+        await store.revoke(connection, till.device_id)
         return json_response(_view(await store.till(connection, till.device_id) or till))
 
 
@@ -131,14 +132,16 @@ async def list_tills(request: Request) -> Response:
 
 
 async def take_tickets(request: Request) -> Response:
-    service, key, till = await _till(request)
+    service, key, till, _outlet = await _till(request)
     batch = await _body(request, TicketBatch, TICKETS_BODY_LIMIT)
     service.access.charge(key, max(0, len(batch.tickets) - 1))
     taken = await service.reconciliation.take(till.device_id, batch.tickets, batch.complete)
+    for result in taken.results:
+        metrics.TICKETS.labels(result.result).inc()
     return json_response(Reconciliation(taken.results, _view(taken.till), taken.missing))
 
 
-async def _till(request: Request) -> tuple[Service, ApiKey, store.Till]:
+async def _till(request: Request) -> tuple[Service, ApiKey, store.Till, Outlet]:
     """The till of the path, where the key may seal. Unknown and foreign ones look the same."""
     service: Service = request.app.state.service
     key = await service.access.authenticate(request.headers.get("authorization"))
@@ -150,14 +153,22 @@ async def _till(request: Request) -> tuple[Service, ApiKey, store.Till]:
         till = await store.till(connection, device_id)
     if till is None:
         raise Problem("not_found")
-    await service.access.outlet_to_send(key, till.outlet_id)
+    outlet = await service.access.outlet_to_send(key, till.outlet_id)
     _refuse_other_terminal(key, till.terminal)
-    return service, key, till
+    return service, key, till, outlet
 
 
 def _refuse_other_terminal(key: ApiKey, terminal: str) -> None:
     if not key.covers_terminal(terminal):
         raise Problem("forbidden", "the key is for other terminals")
+
+
+def _refuse_closed(outlet: Outlet, terminal: str) -> None:
+    """Nobody is admitted where nothing would be sealed."""
+    if outlet.revoked_at is not None:
+        raise Problem("forbidden", f"outlet {outlet.id} is closed")
+    if not outlet.admits_terminal(terminal):
+        raise Problem("forbidden", f"terminal {terminal} is not, or no longer, registered at outlet {outlet.id}")
 
 
 async def _body(request: Request, schema: type, limit: int):

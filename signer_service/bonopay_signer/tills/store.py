@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from bonopay_signer.fiscal.ticket import Ticket
 from bonopay_signer.hsm.ecdsa import PublicKey
+from bonopay_signer.ledger.tills import Credential, read
 
 _COLUMNS = (
     "device_id, outlet_id, merchant_nif, terminal, key_id, public_der, state, counter, head_hash, credential, "
@@ -98,25 +99,54 @@ async def till_of_key(connection: psycopg.AsyncConnection, key_id: str) -> Till 
         return await cursor.fetchone()
 
 
-async def admitted(connection: psycopg.AsyncConnection, device_id: UUID, credential: int, not_after: datetime) -> None:
-    await connection.execute(
-        "UPDATE signer.till SET credential = %s, not_after = %s, seen_at = now() WHERE device_id = %s",
+async def admitted(connection: psycopg.AsyncConnection, device_id: UUID, credential: int, not_after: datetime) -> bool:
+    """Whether the till is still one that is admitted. Of two renewals at once the later entry stays."""
+    cursor = await connection.execute(
+        "UPDATE signer.till SET credential = GREATEST(credential, %s), not_after = GREATEST(not_after, %s), "
+        "seen_at = now() WHERE device_id = %s AND state = 'active'",
         [credential, not_after, device_id],
     )
+    return cursor.rowcount > 0
 
 
-async def moved(connection: psycopg.AsyncConnection, till: Till, counter: int, head_hash: bytes) -> None:
+async def seen(connection: psycopg.AsyncConnection, till: Till, counter: int, head_hash: bytes) -> None:
+    """The till was here, and its head is that ticket."""
     await connection.execute(
         "UPDATE signer.till SET counter = %s, head_hash = %s, seen_at = now() WHERE device_id = %s",
         [counter, head_hash, till.device_id],
     )
 
 
-async def set_state(connection: psycopg.AsyncConnection, device_id: UUID, state: str) -> None:
+async def set_cloned(connection: psycopg.AsyncConnection, device_id: UUID) -> None:
+    """What is revoked stays so."""
     await connection.execute(
-        "UPDATE signer.till SET state = %s, revoked_at = CASE %s WHEN 'revoked' THEN now() END WHERE device_id = %s",
-        [state, state, device_id],
+        "UPDATE signer.till SET state = 'cloned', cloned_at = now() WHERE device_id = %s AND state = 'active'",
+        [device_id],
     )
+
+
+async def revoke(connection: psycopg.AsyncConnection, device_id: UUID) -> None:
+    await connection.execute(
+        "UPDATE signer.till SET state = 'revoked', revoked_at = now() WHERE device_id = %s AND state <> 'revoked'",
+        [device_id],
+    )
+
+
+async def credentials(connection: psycopg.AsyncConnection, till: Till, indexes: set[int]) -> dict[int, Credential]:
+    """Those of the till's key among these entries of its outlet; what cannot be read admits nobody."""
+    cursor = await connection.execute(
+        "SELECT index, payload FROM signer.entry WHERE outlet_id = %s AND kind = 'credential' AND index = ANY(%s)",
+        [till.outlet_id, list(indexes)],
+    )
+    found = {}
+    for index, payload in await cursor.fetchall():
+        try:
+            credential = read(bytes(payload), Credential)
+        except ValueError:
+            continue
+        if (credential.device_id, credential.key_id) == (str(till.device_id), till.key_id):
+            found[index] = credential
+    return found
 
 
 async def add_tickets(connection: psycopg.AsyncConnection, till: Till, tickets: Sequence[SignedTicket]) -> set[bytes]:
@@ -182,10 +212,30 @@ async def is_in_chain(connection: psycopg.AsyncConnection, outlet_id: str, kind:
     return cursor.rowcount > 0
 
 
-async def has_ticket(connection: psycopg.AsyncConnection, till: Till, counter: int, hash_: bytes) -> bool:
-    """Whether this very ticket was brought."""
+async def received_at(connection: psycopg.AsyncConnection, till: Till, counter: int, hash_: bytes) -> datetime | None:
+    """When this very ticket was brought; None as long as it was not."""
     cursor = await connection.execute(
-        "SELECT FROM signer.till_ticket WHERE device_id = %s AND counter = %s AND hash = %s",
+        "SELECT received_at FROM signer.till_ticket WHERE device_id = %s AND counter = %s AND hash = %s",
         [till.device_id, counter, hash_],
     )
+    row = await cursor.fetchone()
+    return row and row[0]
+
+
+async def other_tickets(connection: psycopg.AsyncConnection, till: Till, document: UUID, hash_: bytes) -> bool:
+    """Whether another ticket of the document was brought than this one."""
+    cursor = await connection.execute(
+        "SELECT FROM signer.till_ticket WHERE merchant_nif = %s AND document_id = %s AND hash <> %s LIMIT 1",
+        [till.merchant_nif, document, hash_],
+    )
     return cursor.rowcount > 0
+
+
+async def doubled(connection: psycopg.AsyncConnection, nif: str, documents: set[UUID]) -> set[UUID]:
+    """Documents of a merchant that more than one ticket is of."""
+    cursor = await connection.execute(
+        "SELECT document_id FROM signer.till_ticket WHERE merchant_nif = %s AND document_id = ANY(%s) "
+        "GROUP BY document_id HAVING count(*) > 1",
+        [nif, list(documents)],
+    )
+    return {document for (document,) in await cursor.fetchall()}

@@ -33,17 +33,21 @@ class TillKeys(Struct, frozen=True):
 
 
 async def check_json(request: Request) -> Response:
-    async with request.app.state.service.pool.connection() as connection:
-        return json_response(await check(connection, request.path_params["base32"]))
+    return json_response(await _checked(request))
 
 
 async def check_page(request: Request) -> Response:
-    async with request.app.state.service.pool.connection() as connection:
-        found = await check(connection, request.path_params["base32"])
+    found = await _checked(request)
     language = request.query_params.get("lang", LANGUAGES[0])
     page = ticket_page(language if language in LANGUAGES else LANGUAGES[0], found, request.scope["path"])
     status = 404 if found.result == "not_found" else 200
     return HTMLResponse(page, status, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+
+async def _checked(request: Request) -> TicketCheck:
+    service = request.app.state.service
+    async with service.pool.connection() as connection:
+        return await check(connection, request.path_params["base32"], service.settings.authority)
 
 
 async def till_keys(request: Request) -> Response:

@@ -1,8 +1,6 @@
 """Tills with keys of their own: admitted, renewed, revoked; their tickets kept, and what does not fit told for ever."""
 
-import itertools
 import json
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -10,55 +8,10 @@ import pytest
 from bonopay_signer.fiscal.security import auth_code
 from bonopay_signer.fiscal.statement import Statement
 
-from ..support.sandbox import OTHER_SELLER, Sandbox
-from ..support.stand import AUTHORITY, Outlet, Stand, running_stand
-from ..support.tokens import Token
+from ..support.sandbox import OTHER_SELLER
+from ..support.stand import AUTHORITY, Outlet, Stand
 from .browser import BrowserTill
-
-_terminals = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def stand(cluster: str, token: Token, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with running_stand(cluster, token, sandbox, tmp_path_factory.mktemp("tills")) as stand:
-        yield stand
-
-
-@pytest.fixture(scope="module")
-def outlet(stand: Stand) -> Outlet:
-    return stand.outlet(mode="deferred")
-
-
-@pytest.fixture
-def till(stand: Stand, outlet: Outlet) -> BrowserTill:
-    till = BrowserTill(outlet, f"T{next(_terminals)}", AUTHORITY)
-    answer = post(stand, "/api/v1/tills", till.enrolment)
-    assert answer.status_code == 201, answer.text
-    till.credential_id = answer.json()["credential_id"]
-    return till
-
-
-def post(stand: Stand, path: str, body: object = None, key: str | None = None):
-    headers = {"Authorization": f"Bearer {key or stand.key}", "Content-Type": "application/json"}
-    return stand.http.post(path, content=b"" if body is None else json.dumps(body).encode(), headers=headers)
-
-
-def bring(stand: Stand, till: BrowserTill, *tickets: dict, complete: bool = False) -> dict:
-    body = {"tickets": list(tickets), "complete": complete}
-    answer = post(stand, f"/api/v1/tills/{till.device_id}/tickets", body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def told(stand: Stand, till: BrowserTill, kind: str) -> list[dict]:
-    rows = stand.rows("SELECT payload FROM signer.entry WHERE kind = %s ORDER BY position", kind)
-    payloads = [json.loads(bytes(payload)) for (payload,) in rows]
-    return [payload for payload in payloads if payload["device_id"] == till.device_id]
-
-
-def results(taken: dict) -> list[str]:
-    return [result["result"] for result in taken["results"]]
-
+from .calls import bring, post, results, told
 
 # --- admitted
 

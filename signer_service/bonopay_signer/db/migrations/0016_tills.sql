@@ -102,6 +102,7 @@ CREATE TABLE signer.till (
     not_after     timestamptz,
     enrolled_at   timestamptz  NOT NULL DEFAULT now(),
     seen_at       timestamptz  NOT NULL DEFAULT now(),
+    cloned_at     timestamptz,
     revoked_at    timestamptz,
     FOREIGN KEY (outlet_id, merchant_nif) REFERENCES signer.outlet (id, merchant_nif)
 );
