@@ -149,15 +149,17 @@ def test_body_beyond_its_limits_is_refused_whole(stand: Stand, till: BrowserTill
     assert (taken["till"]["counter"], taken["till"]["head_hash"]) == (1000, till.head)
 
 
-@pytest.mark.parametrize("depth", [100, 400, 700, 900, 1000, 5000, 100_000])
-def test_payload_of_any_depth_is_no_defect(stand: Stand, till: BrowserTill, depth: int) -> None:
-    ticket = till.sell()
-    body = json.dumps({"tickets": [ticket | {"payload": {"x": "@"}}]}).replace('"@"', "[" * depth + "]" * depth)
+def test_payload_of_any_depth_is_no_defect(stand: Stand, till: BrowserTill) -> None:
+    """What can be read may be too deep to be judged: only near the limit of recursion, which is not known here."""
+    body = json.dumps({"tickets": [till.sell() | {"payload": {"x": "@"}}]})
     headers = {"Authorization": f"Bearer {stand.key}"}
-    answer = stand.http.post(f"/api/v1/tills/{till.device_id}/tickets", content=body, headers=headers)
-    assert answer.status_code in (200, 400), answer.text
-    if answer.status_code == 200:
-        assert results(answer.json()) == ["refused"]
+    found = set()
+    for depth in (100, 400, *range(860, 1000), 5000, 100_000):
+        nested = body.replace('"@"', "[" * depth + "]" * depth)
+        answer = stand.http.post(f"/api/v1/tills/{till.device_id}/tickets", content=nested, headers=headers)
+        assert answer.status_code in (200, 400), f"{depth}: {answer.text}"
+        found |= {result["detail"] for result in answer.json().get("results", [])}
+    assert found >= {"the payload is nested too deeply", "payload_hash is not that of the payload"}
 
 
 @pytest.mark.parametrize("value", ["1e400", "1e2", "NaN", "9" * 400, '"\\ud800"', '"\\u0000"', '"é"', "-0"])

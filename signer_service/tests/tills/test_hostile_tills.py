@@ -3,13 +3,16 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from bonopay_signer.db.pool import SYSTEM
 from bonopay_signer.tenants import admin
+from bonopay_signer.tills import store
 
 from ..support.sandbox import OTHER_SELLER
 from ..support.stand import AUTHORITY, Outlet, Stand
@@ -141,6 +144,19 @@ def test_renewals_at_once_leave_the_latest_in_force(stand: Stand, till: BrowserT
         given = [answer.json()["credential_id"] for answer in clients.map(lambda _: post(stand, path), range(8))]
     assert len(set(given)) == 8
     assert bring(stand, till)["till"]["credential_id"] == max(given)
+
+
+async def test_renewal_that_is_overtaken_does_not_put_the_clock_back(stand: Stand, till: BrowserTill) -> None:
+    path = f"/api/v1/tills/{till.device_id}"
+    renewed = post(stand, f"{path}/credential").json()
+    async with await psycopg.AsyncConnection.connect(stand.database.service, autocommit=True, **SYSTEM) as connection:
+        earlier = datetime.now(UTC)
+        assert await store.admitted(connection, UUID(till.device_id), renewed["credential_id"] - 1, earlier)
+    found = bring(stand, till)["till"]
+    assert (found["credential_id"], found["not_after"]) == (renewed["credential_id"], renewed["content"]["not_after"])
+    post(stand, f"{path}/revoke")
+    async with await psycopg.AsyncConnection.connect(stand.database.service, autocommit=True, **SYSTEM) as connection:
+        assert not await store.admitted(connection, UUID(till.device_id), renewed["credential_id"] + 1, earlier)
 
 
 def test_revocation_during_a_renewal_stays(stand: Stand, till: BrowserTill) -> None:
