@@ -143,11 +143,19 @@ class Books:
         return entry
 
     async def tell(self, outlet_id: str, told: Credential | OfflineGap | TillCloned, nif: str = NIF) -> Entry:
-        """What the outlet's chain tells of a till; nothing of it is judged."""
+        """What the outlet's chain tells of a till, whose row is there; nothing of it is judged."""
         assert self.writer is not None
         kind = told.schema.removeprefix("bonopay.").removesuffix("/1")
         draft = Draft(outlet_id, nif, kind, None, "", "", "0.00", "0.00", "CDF", canonical.encode(told))
         (entry,) = await self.writer.append([draft])
+        if isinstance(told, Credential):
+            row = (told.device_id, outlet_id, nif, told.terminal, told.key_id, told.key.der)
+            with self.database.as_admin() as connection:
+                connection.execute(
+                    "INSERT INTO signer.till (device_id, outlet_id, merchant_nif, terminal, key_id, public_der) "
+                    "VALUES (%s, %s, %s, %s, %s, %s)",
+                    row,
+                )
         return entry
 
     def submission(self, number: str) -> int:

@@ -43,6 +43,7 @@ class Chain:
     key_id: str | None = None
     retired: set[str] = field(default_factory=set)
     tills: dict[str, tuple[str, str]] = field(default_factory=dict)  # device and terminal of each admitted key
+    lost: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # counters, ends included, by the key
     start_index: int = 0
     start_sequence: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -347,6 +348,8 @@ class Ledger:
         if any(device == told.device_id and key != told.key_id for key, (device, _) in chain.tills.items()):
             raise Broken("content", f"the chain admitted the device {told.device_id} with another key")
         chain.tills[told.key_id] = whose
+        if isinstance(told, OfflineGap):
+            chain.lost.setdefault(told.key_id, []).append((told.counter_from, told.counter_to))
 
 
 def _terms(statement: Statement) -> str:
