@@ -269,7 +269,7 @@ def write_script(document: dict) -> None:
     """In ASCII, and without what would end or fill a template of JavaScript."""
     text = json.dumps(document, separators=(",", ":")).replace("`", "\\u0060").replace("$", "\\u0024")
     words = "/** Made by tests/vectors/generate.py from what the signer says: a copy of tests/vectors/tickets.json. */"
-    SCRIPT.write_text(f"{words}\nexport const VECTORS = JSON.parse(String.raw`{text}`);\n", encoding="ascii")
+    SCRIPT.write_text(f"{words}\nexport const VECTORS = JSON.parse(\n    String.raw`{text}`,\n);\n", encoding="ascii")
 
 
 def main() -> None:
