@@ -74,6 +74,18 @@ OUTLET_ALARMS = Gauge(
     ["code", "level"],
     registry=REGISTRY,
 )
+TICKETS = Counter(
+    "bonopay_signer_tickets",
+    "Provisional tickets that tills brought: accepted, known, refused.",
+    ["result"],
+    registry=REGISTRY,
+)
+TILLS_TOLD = Counter(
+    "bonopay_signer_tills_told",
+    "What the chains were told of tills: credential, offline_gap, till_cloned.",
+    ["kind"],
+    registry=REGISTRY,
+)
 LOG_LINES_LOST = Counter("bonopay_signer_log_lines_lost", "Request lines that could not be written.", registry=REGISTRY)
 QUEUE_DOCUMENTS = Gauge("bonopay_signer_queue_documents", "Documents that wait for the writer.", registry=REGISTRY)
 QUEUE_LIMIT = Gauge("bonopay_signer_queue_limit", "Documents that may wait for the writer.", registry=REGISTRY)

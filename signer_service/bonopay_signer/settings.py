@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     recovery_backoff_max: float = Field(default=300.0, gt=0)
     reference_interval: float = Field(default=14400.0, gt=0)
     alarm_interval: float = Field(default=60.0, gt=0)
+    till_credential_hours: float = Field(default=72.0, gt=0, le=72)
     shutdown_grace: float = Field(default=20.0, gt=0)
     log_level: str = "INFO"
 

@@ -221,6 +221,55 @@ def check_qr(vector, public_url):
     expect("qr signature", signature.hex(), vector["signature"])
 
 
+# --- provisional tickets ----------------------------------------------------------------------------------------------
+
+
+def read_ticket(data):
+    """(statement, previous hash, signature) of the bytes of a ticket's QR."""
+    reader = QrReader(data)
+    found = {"v": reader.byte(), "kind": "provisional", "currency": "CDF", "document_type": reader.code(DOCUMENT_TYPES)}
+    found |= {name: reader.text() for name in ("authority", "merchant_nif", "outlet_id", "terminal")}
+    found["counter"] = reader.number()
+    issued_at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=reader.number())
+    found["issued_at"] = issued_at.isoformat().replace("+00:00", "Z")
+    found |= {"total": money(reader.number()), "tax": money(reader.number())}
+    digits = reader.take(16).hex()
+    found["document_id"] = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    found |= {"payload_hash": reader.take(32).hex(), "key_id": reader.take(8).hex(), "credential_id": reader.number()}
+    previous, signature = reader.take(32), reader.take(64)
+    expect("qr bytes left over", b"", reader.data)
+    return found, previous, signature
+
+
+def check_ticket(vector, keys, previous_hash, public_url):
+    statement, signature = vector["statement"], bytes.fromhex(vector["signature"])
+    payload, encoded = canonical(vector["payload"]), canonical(statement)
+    expect("canonical", vector["canonical"].encode("utf-8"), payload)
+    expect("payload_hash", statement["payload_hash"], hashlib.sha256(payload).hexdigest())
+    expect("statement_canonical", vector["statement_canonical"].encode("utf-8"), encoded)
+    expect("previous_hash", vector["previous_hash"], previous_hash)
+    preimage = b"bonopay/ticket/1\n" + bytes.fromhex(previous_hash) + hashlib.sha256(encoded).digest()
+    expect("preimage", vector["preimage"], preimage.hex())
+    expect("ticket_hash", vector["ticket_hash"], hashlib.sha256(preimage).hexdigest())
+    check_signature(keys[statement["key_id"]], preimage, signature)
+    number = f"P-{statement['outlet_id']}-{statement['terminal']}-{statement['counter']:06d}"
+    expect("number", vector["number"], number)
+    address, _, blob = vector["qr"].rpartition("/P/")
+    expect("qr address", address, public_url.upper())
+    data = base64.b32decode(blob + "=" * (-len(blob) % 8))
+    expect("qr base 32", blob, base64.b32encode(data).decode().rstrip("="))
+    expect("qr", read_ticket(data), (statement, bytes.fromhex(previous_hash), signature))
+
+
+def check_tickets(document):
+    vectors, head = vectors_of(document), "00" * 32
+    keys = keys_of(document)
+    for vector in vectors:
+        with_name(vector, check_ticket, vector, keys, head, document["public_url"])
+        head = vector["ticket_hash"]
+    return len(vectors)
+
+
 # --- the files --------------------------------------------------------------------------------------------------------
 
 
@@ -237,11 +286,14 @@ def vectors_of(document):
     return document["vectors"]
 
 
-def check_payloads(document):
-    vectors, keys = vectors_of(document), {}
+def keys_of(document):
     for key in document["keys"]:
         with_name({"name": "keys"}, expect, "kid", key["kid"], key_id_of(key["pem"]))
-        keys[key["kid"]] = key["pem"]
+    return {key["kid"]: key["pem"] for key in document["keys"]}
+
+
+def check_payloads(document):
+    vectors, keys = vectors_of(document), keys_of(document)
     check_chain(vectors)
     for vector in vectors:
         with_name(vector, check_seal, vector, keys)
@@ -323,6 +375,7 @@ FILES = {
     "refused.json": check_refused,
     "credits.json": check_credits,
     "exchange_rates.json": check_exchange_rates,
+    "tickets.json": check_tickets,
 }
 
 

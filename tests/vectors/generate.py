@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the vectors again from the fiscal core: all the `.json` files of this folder.
+"""Write the vectors again from the fiscal core: all the `.json` files of this folder, and the till's copy of one.
 
 Only for a change of the contract that is meant: whatever changes in these files breaks somebody's implementation. Needs
 the signer's dependencies. The key is published and signs nothing but vectors; signatures are deterministic (RFC 6979),
@@ -7,6 +7,7 @@ so that a run without changes leaves the files as they are.
 """
 
 import base64
+import hashlib
 import json
 import sys
 from decimal import Decimal
@@ -18,12 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE
+SCRIPT = HERE.parents[1] / "addons" / "bonopay_pos" / "static" / "tests" / "core" / "ticket_vectors.js"
+"""The tickets once more, as a module that the till's own tests import in a browser."""
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "signer_service")]
 
 import cases  # noqa: E402
 import credit_cases  # noqa: E402
+import ticket_cases  # noqa: E402
 
-from bonopay_signer.fiscal import canonical, parsing, qr, rules, security, taxes  # noqa: E402
+from bonopay_signer.fiscal import canonical, parsing, qr, rules, security, taxes, ticket  # noqa: E402
 from bonopay_signer.fiscal.findings import Finding  # noqa: E402
 from bonopay_signer.fiscal.rules.against_original import Original, check_credit  # noqa: E402
 from bonopay_signer.fiscal.rules.against_rate import check_rate  # noqa: E402
@@ -203,6 +207,46 @@ def rate_findings(vector: dict) -> tuple[Finding, ...]:
     return check_rate(lawful(vector["payload"]), reference and Decimal(reference))
 
 
+def ticket_vectors(key: TestKey) -> list[dict]:
+    """A till's tickets, each after the one before it."""
+    vectors: list[dict] = []
+    for name, sale, members in ticket_cases.CASES:
+        vectors.append(signed_ticket(key, name, sale, members, vectors))
+    for rank, (name, zeros, number) in enumerate(ticket_cases.LEADING_ZEROS):
+        while True:
+            members = {"counter": 40 + rank, "document_id": f"00000000-0000-4000-8000-{number:012x}"}
+            vector = signed_ticket(key, name, ticket_cases.SALE, members, vectors)
+            halves = (vector["signature"][:64], vector["signature"][64:])
+            if all(half.startswith("00" * count) for half, count in zip(halves, zeros, strict=True)):
+                break
+            number += 1
+        vectors.append(vector)
+    return vectors
+
+
+def signed_ticket(key: TestKey, name: str, sale: dict, members: dict, before: list[dict]) -> dict:
+    payload = canonical.encode(sale)
+    said = {**ticket_cases.TILL, **members, "payload_hash": canonical.sha256_hex(payload), "key_id": key.kid}
+    statement = ticket.Ticket(v=1, kind="provisional", currency="CDF", **said)
+    previous = bytes.fromhex(before[-1]["ticket_hash"]) if before else ZERO_HASH
+    encoded = statement.encode()
+    digest = ticket.ticket_hash(previous, encoded)
+    signature = key.sign(digest)
+    return {
+        "name": name,
+        "payload": sale,
+        "canonical": payload.decode("utf-8"),
+        "statement": msgspec.to_builtins(statement),
+        "statement_canonical": encoded.decode("utf-8"),
+        "previous_hash": previous.hex(),
+        "preimage": (ticket.TICKET_DOMAIN + previous + hashlib.sha256(encoded).digest()).hex(),
+        "ticket_hash": digest.hex(),
+        "signature": signature.hex(),
+        "number": statement.number,
+        "qr": ticket.encode_qr(PUBLIC_URL, statement, previous, signature),
+    }
+
+
 def told(findings: tuple[Finding, ...]) -> list[dict]:
     """Findings with all that programs may branch on."""
     return [{name: getattr(found, name) for name in ("pointer", "code", "expected", "actual")} for found in findings]
@@ -221,6 +265,13 @@ def _block(vector: dict) -> str:
     return "  {\n" + ",\n".join(members) + "\n  }"
 
 
+def write_script(document: dict) -> None:
+    """In ASCII, and without what would end or fill a template of JavaScript."""
+    text = json.dumps(document, separators=(",", ":")).replace("`", "\\u0060").replace("$", "\\u0024")
+    words = "/** Made by tests/vectors/generate.py from what the signer says: a copy of tests/vectors/tickets.json. */"
+    SCRIPT.write_text(f"{words}\nexport const VECTORS = JSON.parse(\n    String.raw`{text}`,\n);\n", encoding="ascii")
+
+
 def main() -> None:
     key = TestKey()
     keys = [{"kid": key.kid, "pem": key.pem}]
@@ -229,6 +280,9 @@ def main() -> None:
     write("refused.json", {"vectors": refused_vectors()})
     write("credits.json", {"vectors": credit_vectors()})
     write("exchange_rates.json", {"vectors": rate_vectors()})
+    tickets = {"public_url": PUBLIC_URL, "keys": keys, "vectors": ticket_vectors(key)}
+    write("tickets.json", tickets)
+    write_script(tickets)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from bonopay_signer.reference import routes as reference
 from bonopay_signer.sealing import routes as sealing
 from bonopay_signer.sync import routes as sync
 from bonopay_signer.tenants import routes as tenants
+from bonopay_signer.tills import routes as tills
+from bonopay_signer.tills import verification as tickets
 from bonopay_signer.transparency import description as transparency
 from bonopay_signer.verification import routes as verification
 
@@ -31,9 +33,11 @@ OPERATIONS: Sequence[Operation] = (
     *sealing.OPERATIONS,
     *tenants.OPERATIONS,
     *reference.OPERATIONS,
+    *tills.OPERATIONS,
     *sync.OPERATIONS,
     *events.OPERATIONS,
     *verification.OPERATIONS,
+    *tickets.OPERATIONS,
     *transparency.OPERATIONS,
     *health.OPERATIONS,
     openapi.OPERATION,

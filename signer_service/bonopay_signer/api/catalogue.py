@@ -77,6 +77,15 @@ _ALL = (
         "This document is sealed already with other content. Issue a credit note, or a new document.",
     ),
     ProblemType(
+        "till_conflict",
+        409,
+        False,
+        "Till conflict",
+        "Cette caisse ne peut pas être enregistrée ainsi. Suivre l'indication, ou révoquer la caisse et en enregistrer "
+        "une autre.",
+        "This till cannot be enrolled like this. Follow the detail, or revoke the till and enrol another.",
+    ),
+    ProblemType(
         "too_large",
         413,
         False,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 
 import httpx
 import psycopg
@@ -44,6 +45,8 @@ from bonopay_signer.tenants.limits import Rate, RateLimits
 from bonopay_signer.tenants.registry import Registry
 from bonopay_signer.tenants.secrets import SecretBox
 from bonopay_signer.tenants.usage import KeyUsage
+from bonopay_signer.tills.admission import Admission
+from bonopay_signer.tills.reconciliation import Reconciliation
 from bonopay_signer.transparency.checkpointer import Checkpointer
 from bonopay_signer.transparency.keys import CosigningKey, KeyFileError, read_logs
 from bonopay_signer.transparency.routes import TransparencyLog
@@ -142,6 +145,8 @@ class Service:
             settings.dgi_parallel_per_outlet,
         )
         self._recovery_task: asyncio.Task[None] | None = None
+        self.admission = Admission(self.pool, self.writer, timedelta(hours=settings.till_credential_hours))
+        self.reconciliation = Reconciliation(self.pool, self.writer, settings.authority)
         self._reference = ReferenceRefresh(
             self.pool, self.device_of, settings.shard, settings.reference_interval, breakers.resting
         )

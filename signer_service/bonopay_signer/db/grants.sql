@@ -20,3 +20,6 @@ GRANT SELECT, INSERT, UPDATE (nim, answered_at) ON signer.reference_answer TO {r
 GRANT EXECUTE ON FUNCTION signer.learn_rate TO {role};
 GRANT SELECT ON signer.mcf TO {role};
 GRANT SELECT, INSERT, UPDATE ON signer.mcf_state TO {role};
+GRANT SELECT, INSERT, UPDATE (state, counter, head_hash, credential, not_after, seen_at, cloned_at, revoked_at)
+    ON signer.till TO {role};
+GRANT SELECT, INSERT ON signer.till_ticket TO {role};

@@ -16,6 +16,8 @@ printed on its papers. It imports the standard library and `msgspec`, nothing el
 `statement`         what is signed, and how entries of a chain are hashed
 `security`          authentication code and the short code that people type
 `qr`                the QR's content: a whole statement, its signature, in a URL
+`ticket`            the provisional ticket of a till: what it signs, its chain and its QR
+`octets`            how both QRs spell numbers, texts and codes
 `fingerprint`       which core this is
 ==================  ==================================================================================
 

@@ -4,7 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-CORE_VERSION = "1.2.0"
+CORE_VERSION = "1.3.0"
 """Semantic: a new rule or table row raises the second number, whatever changes bytes that are sealed the first."""
 
 _CORE = Path(__file__).resolve().parent

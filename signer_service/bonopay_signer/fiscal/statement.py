@@ -25,7 +25,7 @@ ZERO_HASH = bytes(HASH_LENGTH)
 """The previous hash of an outlet's first entry: the head of a chain that has none yet."""
 
 KINDS_OF_DOCUMENTS = frozenset({"invoice", "dgi_certified", "dgi_rejected"})
-KINDS_WITHOUT_DOCUMENT = frozenset({"epoch_opened", "key_rotation"})
+KINDS_WITHOUT_DOCUMENT = frozenset({"epoch_opened", "key_rotation", "credential", "offline_gap", "till_cloned"})
 
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
 # Both are empty where the entry concerns no document: a new epoch, another key.

@@ -79,12 +79,17 @@ def sealed_answer(entry: Entry, dgi: DgiAnswer) -> SealedInvoice:
         short_code=short_code,
         timestamp=statement.sealed_at,
         qr_payload=qr.encode_valid(entry.public_url, statement, entry.previous_hash, entry.signature),
-        verification_url=f"{entry.public_url}/verify/{entry.fiscal_number}?code={short_code}",
+        verification_url=verification_address(entry),
         payload_hash=statement.payload_hash,
         key_id=entry.key_id,
         ledger=LedgerPosition(statement.epoch, statement.index, entry.previous_hash.hex(), entry.entry_hash.hex()),
         dgi=dgi,
     )
+
+
+def verification_address(entry: Entry) -> str:
+    """Where people verify an invoice, without typing."""
+    return f"{entry.public_url}/verify/{entry.fiscal_number}?code={security.short_code(entry.signature)}"
 
 
 async def dgi_answer(connection: psycopg.AsyncConnection, entry: Entry) -> DgiAnswer:

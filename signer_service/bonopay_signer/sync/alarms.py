@@ -13,6 +13,8 @@ dgi_silent            notice … critical       no answer for 15 minutes, 24 h, 
 reference_differs     warning                 the DGI's tables are not the fiscal core's
 mcf_silent            warning                 the MCF last reached the DGI more than 7 days ago (SFE §1.6.1)
 totals_differ         warning                 documents of 7 days were not sealed: the DGI's totals are not theirs
+tickets_missing       warning                 tickets that a till signed never came, as it told within 7 days
+till_cloned           critical                the key of a till was used at two places, and is not revoked
 ====================  ======================  =======================================================================
 """
 
@@ -23,6 +25,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from bonopay_signer.sync.facts import REJECTED_DAYS, Facts, OutletRow
+from bonopay_signer.sync.tills import GAP_DAYS
 from bonopay_signer.sync.words import Words, words_of
 
 Code = Literal[
@@ -36,6 +39,8 @@ Code = Literal[
     "reference_differs",
     "mcf_silent",
     "totals_differ",
+    "tickets_missing",
+    "till_cloned",
 ]
 Level = Literal["notice", "warning", "critical", "overdue"]
 CODES: tuple[Code, ...] = get_args(Code)
@@ -78,7 +83,7 @@ def alarms_of(facts: Facts, now: datetime) -> list[Alarm]:
     found = [*_regularisation(facts, now)]
     if not facts.row.is_closed:
         found += [*_pending(facts), *_rejected(facts), *_token(facts, now), *_silence(facts, now), *_tables(facts)]
-        found += [*_mcf(facts, now), *_totals(facts)]
+        found += [*_mcf(facts, now), *_totals(facts), *_tills(facts)]
     return found
 
 
@@ -149,6 +154,15 @@ def _totals(facts: Facts) -> Iterator[Alarm]:
     row = facts.row
     if row.differing:
         yield _alarm("totals_differ", "warning", row.differing_since, number=row.differing, days=REJECTED_DAYS)
+
+
+def _tills(facts: Facts) -> Iterator[Alarm]:
+    tills = facts.tills
+    if tills.missing:
+        values = {"number": tills.missing, "days": GAP_DAYS, "tills": ", ".join(tills.missing_at)}
+        yield _alarm("tickets_missing", "warning", tills.missing_since, **values)
+    if tills.cloned:
+        yield _alarm("till_cloned", "critical", tills.cloned_since, tills=", ".join(tills.cloned))
 
 
 def _reached(steps: _Steps, begin: datetime | None, now: datetime) -> tuple[Level, datetime] | None:

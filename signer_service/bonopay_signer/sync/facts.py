@@ -11,6 +11,8 @@ from psycopg.rows import class_row
 from bonopay_signer.dgi.tokens import expiry_of
 from bonopay_signer.reference import store
 from bonopay_signer.reference.comparison import differences
+from bonopay_signer.sync import tills
+from bonopay_signer.sync.tills import TillState
 from bonopay_signer.tenants.secrets import SecretBox, SecretsError
 
 REJECTED_DAYS = 7
@@ -123,6 +125,7 @@ class Facts:
     row: OutletRow
     token: TokenState
     tables: TableState
+    tills: TillState = tills.NOTHING
 
 
 async def of_outlets(
@@ -146,8 +149,17 @@ async def _facts(
     tables: dict[tuple[str, str], TableState] = {}
     for nif in sorted({row.merchant_nif for row in rows}):
         tables |= await _table_states(connection, nif, today)
+    of_tills = await tills.states(connection, [row.outlet_id for row in rows])
     nothing = TableState(0, None)
-    return [Facts(row, _token_state(box, row), tables.get((row.merchant_nif, row.dgi_url), nothing)) for row in rows]
+    return [
+        Facts(
+            row,
+            _token_state(box, row),
+            tables.get((row.merchant_nif, row.dgi_url), nothing),
+            of_tills.get(row.outlet_id, tills.NOTHING),
+        )
+        for row in rows
+    ]
 
 
 async def _table_states(

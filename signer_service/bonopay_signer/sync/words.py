@@ -136,6 +136,28 @@ _WORDS: Mapping[str, tuple[Words, Words]] = {
             "invoice and send it again.",
         ),
     ),
+    "tickets_missing": (
+        Words(
+            "Tickets provisoires signés par la caisse {tills} et jamais reçus, signalés en {days} jours : {number}.",
+            "Provisional tickets that till {tills} signed and that never came, told in {days} days: {number}.",
+        ),
+        Words(
+            "Retrouver ces ventes sur la caisse ou sur papier et les facturer. La lacune reste inscrite au registre.",
+            "Find these sales on the till or on paper and invoice them. The gap stays in the ledger.",
+        ),
+    ),
+    "till_cloned": (
+        Words(
+            "La clé de la caisse {tills} a servi à deux endroits : elle est copiée, ou une ancienne sauvegarde de "
+            "l'appareil a été remise en service.",
+            "The key of till {tills} was used at two places: it is copied, or an older backup of the device was put "
+            "back to work.",
+        ),
+        Words(
+            "Révoquer cette caisse et l'enregistrer de nouveau avec une clé neuve, puis chercher qui emploie la copie.",
+            "Revoke this till and enrol it again with a new key, then find out who uses the copy.",
+        ),
+    ),
 }
 
 

@@ -22,7 +22,8 @@ from bonopay_signer.api.operations import (
 from bonopay_signer.fiscal.numbering import parse_fiscal_number
 from bonopay_signer.ledger import reader
 from bonopay_signer.verification.checks import NOT_FOUND, Verification, verify_number, verify_qr
-from bonopay_signer.verification.pages import CONTENT_SECURITY_POLICY, LANGUAGES, form_page, result_page
+from bonopay_signer.verification.html import CONTENT_SECURITY_POLICY, LANGUAGES
+from bonopay_signer.verification.pages import form_page, result_page
 
 
 class PublishedKey(Struct, frozen=True):

@@ -29,6 +29,11 @@ def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -
         "/api/v1/outlets",
         "/api/v1/outlets/{outlet_id}",
         "/api/v1/outlets/{outlet_id}/sync/restart",
+        "/api/v1/outlets/{outlet_id}/tills",
+        "/api/v1/tills",
+        "/api/v1/tills/{device_id}/credential",
+        "/api/v1/tills/{device_id}/revoke",
+        "/api/v1/tills/{device_id}/tickets",
         "/api/v1/reference",
         "/api/v1/sync/status",
         "/api/v1/events",
@@ -37,6 +42,9 @@ def test_every_route_of_the_contract_is_described(description: dict[str, Any]) -
         "/verify",
         "/verify/{fiscal_number}",
         "/V/{base32}",
+        "/api/v1/verify/ticket/{base32}",
+        "/P/{base32}",
+        "/.well-known/till-keys/{outlet_id}",
         "/.well-known/fiscal-keys.json",
         "/api/v1/log",
         "/api/v1/log/checkpoint",
@@ -180,7 +188,7 @@ def test_operations_are_named_once_and_their_path_parameters_are_described(descr
 def test_every_route_is_an_operation_and_needs_a_key_unless_it_is_public(
     stand: Stand, description: dict[str, Any]
 ) -> None:
-    public = ("/api/v1/verify", "/api/v1/log", "/api/v1/witness", "/verify", "/V/", "/.well-known", "/health")
+    public = ("/api/v1/verify", "/api/v1/log", "/api/v1/witness", "/verify", "/V/", "/P/", "/.well-known", "/health")
     public += ("/ready", "/openapi.json")
     for path, operations in description["paths"].items():
         for method, operation in operations.items():

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from bonopay_signer.db import migrate as migrate_module
 from bonopay_signer.db.migrate import Migration, MigrationError, bundled, migrate
@@ -18,6 +20,7 @@ from bonopay_signer.fiscal.statement import ZERO_HASH
 from bonopay_signer.ledger.batch import Draft, Planner, signed_entries
 from bonopay_signer.ledger.entries import Entry, Head
 from bonopay_signer.ledger.epochs import known_of
+from bonopay_signer.ledger.errors import NotAppended
 from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.rollback import LedgerBehind
 from bonopay_signer.ledger.store import read_heads, read_shard
@@ -25,7 +28,7 @@ from bonopay_signer.ledger.verify.run import verify_database
 from bonopay_signer.sealing.drafts import invoice_draft
 
 from ..fiscal.builders import accepted, credit_note
-from ..ledger.ledgers import NIF, Books, SoftSigner
+from ..ledger.ledgers import NIF, OUTLETS, Books, SoftSigner, TillKey, trade
 from ..support.databases import Database, throw_away_database
 
 
@@ -182,3 +185,38 @@ async def test_ledger_of_the_first_release_is_kept_to_the_byte_and_goes_on(empty
     async with books.open():
         assert (await books.invoice("KIN001")).fiscal_number == "BONO-KIN001-01-000000006"
     assert verify_database(empty.service, signer.authority, None, None, HeadStore(books.folder, 0)).faults == []
+
+
+def _of_the_release_before_tills(database: Database) -> None:
+    """The first fifteen migrations, and the rights of that release."""
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(migrate_module._BOOTSTRAP)
+        for migration in bundled()[:15]:
+            migrate_module._apply(connection, migration)
+        rights = (resources.files("bonopay_signer.db") / "grants.sql").read_text(encoding="utf-8")
+        known = ";".join(grant for grant in rights.split(";") if "signer.till" not in grant)
+        connection.execute(sql.SQL(known).format(role=sql.Identifier(database.service_role)))
+
+
+async def test_ledger_from_before_tills_is_kept_to_the_byte_and_takes_their_entries(
+    empty: Database, tmp_path: Path
+) -> None:
+    _of_the_release_before_tills(empty)
+    books = Books(empty, tmp_path / "heads")
+    books.register(OUTLETS)
+    till = TillKey()
+    async with books.open():
+        await trade(books)
+        with pytest.raises(NotAppended):
+            await books.tell("KIN001", till.credential())
+    before = books.rows(KEPT)
+    assert migrate(empty.owner, empty.service_role) == [migration.name for migration in bundled()[15:]]
+    assert books.rows(KEPT) == before
+    async with books.open():
+        for told in (till.credential(), till.gap(), till.clone()):
+            await books.tell("KIN001", told)
+        await trade(books)
+    outcome = verify_database(empty.service, books.signer.authority, None, None, HeadStore(books.folder, 0))
+    assert outcome.faults == [] and outcome.entries == 2 * len(before) + 3
+    kinds = books.rows("SELECT kind FROM signer.entry WHERE outlet_id = 'KIN001' ORDER BY index OFFSET 5 LIMIT 3")
+    assert [kind for (kind,) in kinds] == ["credential", "offline_gap", "till_cloned"]

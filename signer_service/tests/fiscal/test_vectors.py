@@ -42,7 +42,10 @@ def test_the_checker_shares_no_code_with_the_core():
 
 def test_the_core_still_makes_the_published_vectors(tmp_path, monkeypatch):
     monkeypatch.setattr(generate, "OUTPUT", tmp_path)
+    script = generate.SCRIPT.read_text(encoding="ascii")
+    monkeypatch.setattr(generate, "SCRIPT", tmp_path / "script.js")
     generate.main()
+    assert generate.SCRIPT.read_text(encoding="ascii") == script, "the till's copy is another"
     for name in check_vectors.FILES:
         assert (tmp_path / name).read_text(encoding="utf-8") == (FOLDER / name).read_text(encoding="utf-8"), name
 
@@ -96,6 +99,15 @@ SEALED = [path for path in places(PAYLOADS) if path[-1] != "name" or "payload" i
 @settings(max_examples=150)
 def test_the_checker_finds_any_change_of_a_sealed_vector(path):
     assert not holds("payloads.json", with_mutation(PAYLOADS, path))
+
+
+SIGNED = [path for path in places(document("tickets.json")) if path[-1] != "name" or "payload" in path]
+
+
+@given(st.sampled_from(SIGNED))
+@settings(max_examples=150)
+def test_the_checker_finds_any_change_of_a_ticket(path):
+    assert not holds("tickets.json", with_mutation(document("tickets.json"), path))
 
 
 CALCULATED = [

@@ -1,5 +1,6 @@
 """Real ledgers without a service: the real writer, the real tables, the real head store; keys in memory."""
 
+import base64
 import uuid
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from bonopay_signer.ledger.batch import Draft
 from bonopay_signer.ledger.entries import CERTIFIED, REJECTED, Entry
 from bonopay_signer.ledger.headstore import HeadStore
 from bonopay_signer.ledger.queue import FairQueue
+from bonopay_signer.ledger.tills import Credential, OfflineGap, TillCloned
 from bonopay_signer.ledger.writer import LedgerWriter
 from bonopay_signer.sealing import credits
 from bonopay_signer.sealing.drafts import invoice_draft
@@ -140,6 +142,22 @@ class Books:
         (entry,) = await self.writer.append([draft])
         return entry
 
+    async def tell(self, outlet_id: str, told: Credential | OfflineGap | TillCloned, nif: str = NIF) -> Entry:
+        """What the outlet's chain tells of a till, whose row is there; nothing of it is judged."""
+        assert self.writer is not None
+        kind = told.schema.removeprefix("bonopay.").removesuffix("/1")
+        draft = Draft(outlet_id, nif, kind, None, "", "", "0.00", "0.00", "CDF", canonical.encode(told))
+        (entry,) = await self.writer.append([draft])
+        if isinstance(told, Credential):
+            row = (told.device_id, outlet_id, nif, told.terminal, told.key_id, told.key.der)
+            with self.database.as_admin() as connection:
+                connection.execute(
+                    "INSERT INTO signer.till (device_id, outlet_id, merchant_nif, terminal, key_id, public_der) "
+                    "VALUES (%s, %s, %s, %s, %s, %s)",
+                    row,
+                )
+        return entry
+
     def submission(self, number: str) -> int:
         ((found,),) = self.rows("SELECT id FROM signer.submission WHERE fiscal_number = %s", number)
         return found
@@ -162,6 +180,34 @@ async def trade(books: Books) -> None:
     await books.settle(second)
     await books.settle(third)
     await books.invoice("LUB001", OTHER_NIF)
+
+
+class TillKey:
+    """A till with its key, and what a chain tells of it; ``members`` are told instead."""
+
+    def __init__(self, terminal: str = "T1") -> None:
+        self.terminal = terminal
+        self.device_id = str(uuid.uuid4())
+        self.public = SoftSigner().public_key
+
+    def credential(self, **members: Any) -> Credential:
+        own = {
+            "public_key": base64.b64encode(self.public.der).decode(),
+            "not_before": "2026-11-21T08:30:00Z",
+            "not_after": "2026-11-24T08:30:00Z",
+        }
+        return Credential(**self._of("credential", counter_from=1, counter_to=10_000, **own) | members)
+
+    def gap(self, first: int = 2, last: int = 3, **members: Any) -> OfflineGap:
+        hashes = {"hash_before": "ab" * 32, "hash_after": "cd" * 32}
+        return OfflineGap(**self._of("offline_gap", counter_from=first, counter_to=last, **hashes) | members)
+
+    def clone(self, counter: int = 5, **members: Any) -> TillCloned:
+        return TillCloned(**self._of("till_cloned", counter=counter, hashes=("ab" * 32, "cd" * 32)) | members)
+
+    def _of(self, kind: str, **members: Any) -> dict[str, Any]:
+        whose = {"device_id": self.device_id, "terminal": self.terminal, "key_id": self.public.key_id}
+        return {"schema": f"bonopay.{kind}/1", **whose, **members}
 
 
 OUTLETS = {"KIN001": NIF, "KIN002": NIF, "LUB001": OTHER_NIF}

@@ -7,6 +7,7 @@ import pytest
 
 from bonopay_signer.sync.alarms import CODES, Alarm, alarms_of
 from bonopay_signer.sync.facts import Facts, OutletRow, TableState, TokenState
+from bonopay_signer.sync.tills import NOTHING, TillState
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -15,7 +16,9 @@ HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 READABLE, NO_TABLES = TokenState(True, None), TableState(0, None)
 
 
-def facts(token: TokenState = READABLE, tables: TableState = NO_TABLES, **members: Any) -> Facts:
+def facts(
+    token: TokenState = READABLE, tables: TableState = NO_TABLES, tills: TillState = NOTHING, **members: Any
+) -> Facts:
     quiet = {
         "outlet_id": "KIN001",
         "merchant_nif": "A1234567B",
@@ -34,7 +37,7 @@ def facts(token: TokenState = READABLE, tables: TableState = NO_TABLES, **member
         "differing": 0,
         "differing_since": None,
     }
-    return Facts(OutletRow(**{**quiet, **members}), token, tables)
+    return Facts(OutletRow(**{**quiet, **members}), token, tables, tills)
 
 
 def waiting(age: timedelta, **members: Any) -> Facts:
@@ -129,8 +132,19 @@ def test_documents_that_other_totals_block_are_counted_since_the_first() -> None
     assert one(facts(differing=3, differing_since=NOW - DAY)) == ("totals_differ", "warning", NOW - DAY)
 
 
+def test_lost_tickets_and_copied_keys_are_told_with_their_tills() -> None:
+    lost = facts(tills=TillState(missing=12, missing_at=("T1", "T2"), missing_since=NOW - DAY))
+    assert one(lost) == ("tickets_missing", "warning", NOW - DAY)
+    copied = facts(tills=TillState(cloned=("T1",), cloned_since=NOW - HOUR))
+    assert one(copied) == ("till_cloned", "critical", NOW - HOUR)
+    (alarm,) = alarms_of(lost, NOW)
+    assert "T1, T2" in alarm.message.fr and "12" in alarm.message.fr and "T1, T2" in alarm.message.en
+
+
 def test_closed_outlet_still_has_to_regularise_and_nothing_else() -> None:
-    closed = waiting(50 * HOUR, is_closed=True, rejected=1, differing=1, pending_uids=10, silent_since=NOW - DAY)
+    tills = TillState(cloned=("T1",), cloned_since=NOW, missing=1, missing_at=("T1",), missing_since=NOW)
+    noise = {"rejected": 1, "differing": 1, "pending_uids": 10, "silent_since": NOW - DAY, "tills": tills}
+    closed = waiting(50 * HOUR, is_closed=True, **noise)
     assert one(closed) == ("regularisation_due", "overdue", NOW - 2 * HOUR)
 
 
@@ -142,6 +156,7 @@ def test_every_alarm_speaks_both_languages_and_says_what_to_do() -> None:
         *(facts(token=TokenState(True, NOW + days * DAY)) for days in (-1, 1)),
         facts(token=TokenState(False, None)),
         *(mcf(NOW - 8 * DAY), mcf(None), mcf(None, backlog=None)),
+        facts(tills=TillState(("T1",), NOW, 3, ("T2",), NOW)),
     ]
     found: list[Alarm] = [alarm for given in everything for alarm in alarms_of(given, NOW)]
     assert {alarm.code for alarm in found} == set(CODES)

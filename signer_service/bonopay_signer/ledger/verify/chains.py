@@ -6,6 +6,7 @@ verified to the end, so that one fault hides no other.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from bonopay_signer.fiscal import canonical
 from bonopay_signer.fiscal.numbering import fiscal_number, parse_fiscal_number
@@ -16,6 +17,9 @@ from bonopay_signer.ledger.entries import CERTIFIED, EPOCH_OPENED, INVOICE, KEY_
 from bonopay_signer.ledger.headstore import KnownHead
 from bonopay_signer.ledger.opening import Opening, read_opening
 from bonopay_signer.ledger.rotation import RotationInvalid, read_rotation, verify_rotation
+from bonopay_signer.ledger.tills import PAYLOADS as TILL_PAYLOADS
+from bonopay_signer.ledger.tills import Credential, OfflineGap, TillCloned
+from bonopay_signer.ledger.tills import read as read_till_payload
 from bonopay_signer.ledger.verify.credits import CreditJudge
 from bonopay_signer.ledger.verify.facts import Fact, Facts, SealedTwice
 from bonopay_signer.ledger.verify.outcome import Fault, Gap, Outcome, Verified
@@ -38,6 +42,8 @@ class Chain:
     sealed_at: str = ""
     key_id: str | None = None
     retired: set[str] = field(default_factory=set)
+    tills: dict[str, tuple[str, str]] = field(default_factory=dict)  # device and terminal of each admitted key
+    lost: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # counters, ends included, by the key
     start_index: int = 0
     start_sequence: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -106,6 +112,7 @@ class Ledger:
             INVOICE: self._invoice,
             EPOCH_OPENED: self._epoch,
             KEY_ROTATION: self._rotation,
+            **{kind: partial(self._of_till, payload) for kind, payload in TILL_PAYLOADS.items()},
             **dict.fromkeys(VERDICTS, self._verdict),
         }
 
@@ -322,6 +329,27 @@ class Ledger:
         if following.key_id in chain.retired:
             raise Broken("key", f"the chain is handed back to {following.key_id}, which was retired in it")
         chain.key_id = following.key_id
+
+    def _of_till(
+        self, payload: type[Credential | OfflineGap | TillCloned], chain: Chain, entry: Checked, _statement: Statement
+    ) -> None:
+        """A key is of one device and one terminal for ever, and admitted before a gap or a clone is told of it, unless
+        an excerpt leaves that out."""
+        try:
+            told = read_till_payload(canonical.encode(entry.facts), payload)
+        except ValueError as error:
+            raise Broken("content", str(error)) from error
+        whose = (told.device_id, told.terminal)
+        admitted = chain.tills.get(told.key_id)
+        if admitted is None and self.scope.whole and not isinstance(told, Credential):
+            raise Broken("content", f"the chain never admitted the key {told.key_id}")
+        if admitted not in (None, whose):
+            raise Broken("content", f"the chain admitted {told.key_id} as another device or terminal")
+        if any(device == told.device_id and key != told.key_id for key, (device, _) in chain.tills.items()):
+            raise Broken("content", f"the chain admitted the device {told.device_id} with another key")
+        chain.tills[told.key_id] = whose
+        if isinstance(told, OfflineGap):
+            chain.lost.setdefault(told.key_id, []).append((told.counter_from, told.counter_to))
 
 
 def _terms(statement: Statement) -> str:

@@ -22,6 +22,7 @@ from bonopay_signer.ledger.verify.log import Notes
 from bonopay_signer.ledger.verify.outcome import Outcome
 from bonopay_signer.ledger.verify.records import Checked
 from bonopay_signer.ledger.verify.stream import Decode, Raw, checked
+from bonopay_signer.ledger.verify.tills import compare_tills
 
 Progress = Callable[[int, int], None]
 """Told how many entries of how many are done."""
@@ -60,6 +61,7 @@ def verify_database(
         compare_heads(source, ledger)
         ledger.finish(outcome)
         outcome.faults += compare_tables(source, ledger)
+        outcome.faults += compare_tills(source, ledger)
         if outlets is None:
             outcome.faults += compare_shards(source, ledger, known)
             outcome.faults += action_faults(connection)
