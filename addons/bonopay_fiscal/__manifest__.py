@@ -1,7 +1,7 @@
 {
     "name": "Bono Pay: facture normalisée (DR Congo)",
     "summary": "Seal invoices and have them normalised by the DGI, from posting to print",
-    "version": "19.0.1.4.0",
+    "version": "19.0.1.5.0",
     "category": "Accounting/Localizations/EDI",
     "countries": ["cd"],
     "author": "Bono Pay",

@@ -60,7 +60,7 @@ class AccountMove(models.Model):
     def _bonopay_seal_of_each(self):
         # EXTENDS 'bonopay.source': it may have been sealed before it was an invoice
         foreign = {move: seal for move in self._origin.sudo() if (seal := move._bonopay_foreign_seal())}
-        return super()._bonopay_seal_of_each() | foreign
+        return foreign | super()._bonopay_seal_of_each()  # its own seal is its own
 
     def _bonopay_foreign_seal(self):
         """The live seal of the sale that this invoice was made from, where that was sealed as such; called with sudo.
