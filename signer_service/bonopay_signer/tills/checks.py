@@ -28,7 +28,7 @@ class TicketCheck(Struct, frozen=True, kw_only=True):
     invoice has to be there, which ``overdue`` says is over; both of a sale that is not sealed.
 
     ``sealed_as``, ``verification_url``, ``sealed_total`` and ``dgi_status``: of the invoice that the sale became, once
-    it is sealed. ``differs``: it is of another outlet, type or amount than the ticket, or does not verify.
+    it is sealed. ``differs``: it is of another outlet, type or total than the ticket, or does not verify.
     """
 
     result: Literal["genuine", "forged", "not_found"]
@@ -123,9 +123,9 @@ def _waiting(found: TicketCheck, ticket: Ticket, received_at: datetime | None) -
 
 
 def _differs(ticket: Ticket, outlet_id: str, invoice: Verification) -> bool:
-    """What is not verified has no amounts, and differs."""
-    sealed = (outlet_id, invoice.document_type, invoice.total, invoice.tax, invoice.currency)
-    return sealed != (ticket.outlet_id, ticket.document_type, ticket.total, ticket.tax, ticket.currency)
+    """What is not verified has no total, and differs. The tax may: the till reckons it, the law rounds by groups."""
+    sealed = (outlet_id, invoice.document_type, invoice.total, invoice.currency)
+    return sealed != (ticket.outlet_id, ticket.document_type, ticket.total, ticket.currency)
 
 
 def _hash(content: TicketQr) -> bytes:

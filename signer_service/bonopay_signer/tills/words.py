@@ -31,8 +31,8 @@ WORDS = {
         ),
         "differs": "La facture ne correspond pas au ticket",
         "differs_text": (
-            "La facture établie pour cette vente n'a pas les montants ou le type de ce ticket. S'adresser au vendeur ; "
-            "à défaut, à la DGI."
+            "La facture établie pour cette vente n'a pas le total ou le type de ce ticket. S'adresser au vendeur ; à "
+            "défaut, à la DGI."
         ),
         "forged": "Ticket non conforme",
         "forged_text": (
@@ -86,7 +86,7 @@ WORDS = {
         ),
         "differs": "The invoice does not match the ticket",
         "differs_text": (
-            "The invoice that was made for this sale has other amounts than this ticket, or another type. Ask the "
+            "The invoice that was made for this sale has another total than this ticket, or another type. Ask the "
             "seller; failing that, the DGI."
         ),
         "forged": "Ticket does not hold",

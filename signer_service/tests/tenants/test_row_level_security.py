@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -80,6 +81,22 @@ def _fill(connection: psycopg.Connection, nif: str, outlet: str) -> None:
         "INSERT INTO signer.entry VALUES (0, %s, %s, 1, 1, 'invoice', %s, gen_random_uuid(), %s, now(), '', '', "
         "sha256('x'), sha256('x'), sha256('x'), decode(repeat('00', 64), 'hex'), 'k', 'http://x')",
         [0 if nif == OURS else 1, outlet, nif, number],
+    )
+    _fill_tills(connection, nif, outlet)
+
+
+def _fill_tills(connection: psycopg.Connection, nif: str, outlet: str) -> None:
+    device_id = uuid4()
+    connection.execute(
+        "INSERT INTO signer.till (device_id, outlet_id, merchant_nif, terminal, key_id, public_der) "
+        "VALUES (%s, %s, %s, 'T1', %s, '')",
+        [device_id, outlet, nif, f"key of {outlet}"],
+    )
+    connection.execute(
+        "INSERT INTO signer.till_ticket (device_id, counter, hash, merchant_nif, outlet_id, document_id, statement, "
+        "payload, previous_hash, signature) VALUES (%s, 1, sha256('x'), %s, %s, gen_random_uuid(), '', '', "
+        "sha256('x'), decode(repeat('00', 64), 'hex'))",
+        [device_id, nif, outlet],
     )
 
 

@@ -193,9 +193,11 @@ def test_ticket_whose_sale_is_sealed_otherwise_says_so(stand: Stand, till: Brows
     payload = document(till.outlet)
     sums = {"total": payload["totals"]["total"], "tax": payload["totals"]["tax"]}
     right = till.sell(payload["document_id"], issued_at=now(), **sums)
+    rounded = till.sell(payload["document_id"], issued_at=now(), **{**sums, "tax": "14400.01"})
     wrong = till.sell(payload["document_id"], issued_at=now(), **{**sums, "total": "1.00"})
+    other = till.sell(payload["document_id"], issued_at=now(), document_type="FT", **sums)
     number = stand.sealed_as(payload)["fiscal_number"]
-    for ticket, differs in ((right, False), (wrong, True)):
+    for ticket, differs in ((right, False), (rounded, False), (wrong, True), (other, True)):
         found = stand.http.get(f"/api/v1/verify/ticket/{till.qr(ticket)}").json()
         assert (found["sealed_as"], found["differs"], found["deadline"]) == (number, differs, None)
         assert found["sealed_total"] == sums["total"]
