@@ -1,7 +1,8 @@
 """`./bonopay test PATH`: the suite that a path lies in, and never a green run that ran nothing."""
 
 from launcher.config import CHECKOUT
-from launcher.testing import NO_TESTS_COLLECTED, SUITES, Outcome, _count, _summary
+from launcher.suites import SUITES
+from launcher.testing import NO_TESTS_COLLECTED, Outcome, _count, _summary
 
 BY_NAME = {suite.name: suite for suite in SUITES}
 

@@ -12,7 +12,8 @@ import pytest
 from launcher.config import Home
 from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import Instance, throwaway_instance
-from launcher.testing import SUITES, TRACKS, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
+from launcher.suites import SUITES, TRACKS, Suite
+from launcher.testing import SuiteRun, _run_all, _summary, heed_interruptions, run_beside
 
 MakeRun = Callable[..., SuiteRun]
 (SERVICES, ODOO), (END_TO_END, _CHAOS) = TRACKS
