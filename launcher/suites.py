@@ -13,16 +13,20 @@ from pathlib import Path
 from launcher.config import ADDONS, CHECKOUT
 from launcher.console import step
 from launcher.instance import DEMO_MERCHANT, Instance
-from launcher.odoo import COMMERCE, restore, restore_base
+from launcher.odoo import COMMERCE, TILL, restore, restore_base
 from launcher.packages import chromium
 
 MANIFESTS = {path.parent.name: ast.literal_eval(path.read_text()) for path in ADDONS.glob("*/__manifest__.py")}
 #: Addons that join ours to an app of Odoo's, and come by themselves when both are there.
 BRIDGES = sorted(name for name, manifest in MANIFESTS.items() if manifest.get("auto_install"))
-MODULES = sorted(MANIFESTS.keys() - set(BRIDGES))
+#: Addons that need Odoo's point of sale, which the others do without.
+TILLS = sorted(name for name, manifest in MANIFESTS.items() if "point_of_sale" in manifest["depends"])
+MODULES = sorted(MANIFESTS.keys() - {*BRIDGES, *TILLS})
 INSTALLED_DATABASE = "bonopay_installed"  # with our addons, never tested on: the suites work on clones of it
 TEST_DATABASE = "bonopay_test"
 COMMERCE_DATABASE = "bonopay_commerce"  # with everything that an invoice may come from
+TILL_DATABASE = "bonopay_till"  # with the tills, never tested on
+TILL_TEST_DATABASE = "bonopay_till_test"
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")  # for a suite whose tests wait more than they work
 #: Pairs of tracks that run at the same time, one pair after the other. The services' tests leave half of two processors
 #: idle, Odoo's keep one busy; those from end to end stop and start what others need, the chaos has servers of its own.
@@ -112,6 +116,22 @@ def _prepare_commerce(instance: Instance) -> dict[str, str]:
     return {**instance.odoo.environment(), **_signer_variables(instance)}
 
 
+def _prepare_till_addons(instance: Instance) -> dict[str, str]:
+    _start_cluster(instance)
+    install_tills(instance)
+    if not instance.cluster.has_database(TILL_TEST_DATABASE):
+        instance.odoo.create_database(TILL_TEST_DATABASE, template=TILL_DATABASE)
+    instance.odoo.configure(TILL_TEST_DATABASE)
+    return instance.odoo.environment()
+
+
+def prepare_tills(instance: Instance) -> dict[str, str]:
+    """The databases that tills are cloned from, and the variables by which tests find them; no server runs."""
+    _start_cluster(instance)
+    install_tills(instance)
+    return {**describe_instance(instance), "BONOPAY_TEST_CHROMIUM": chromium()}
+
+
 def prepare_end_to_end(instance: Instance) -> dict[str, str]:
     """Everything running but Odoo, and the variables by which tests and benchmarks find it."""
     _start_trusted_side(instance)
@@ -149,6 +169,15 @@ def install_addons(instance: Instance) -> None:
             instance.odoo.create_database(INSTALLED_DATABASE, *MODULES)
 
 
+def install_tills(instance: Instance) -> None:
+    """Odoo's point of sale alone (`TILL.database`), and with our addons (`TILL_DATABASE`): tests work on clones."""
+    if not instance.cluster.has_database(TILL_DATABASE):
+        restore(instance.odoo, TILL, instance.folder / "log" / "base.log")
+        modules = [*MODULES, *TILLS]
+        with step(f"Installing {', '.join(modules)}"):
+            instance.odoo.create_database(TILL_DATABASE, *modules, template=TILL.database)
+
+
 def _start_trusted_side(instance: Instance) -> None:
     _start_cluster(instance)
     if not instance.signer.service.pid():
@@ -180,6 +209,15 @@ SUITES = (
         "odoo",
         options=("--odoo-http",),
     ),
+    Suite(
+        "till addons",
+        lambda: [Path("addons") / till / "tests" for till in TILLS],
+        "odoo",
+        _prepare_till_addons,
+        "odoo",
+        options=("--odoo-http",),
+    ),
     Suite("end to end", _end_to_end, "tests", prepare_end_to_end, "end to end"),
+    Suite("tills", lambda: [Path("tests/pos")], "tests", prepare_tills, "end to end"),
     Suite("chaos", lambda: [Path("tests/chaos")], "tests", describe_instance, "chaos"),
 )

@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(() => drop(database));
 
-describe("what a paid sale becomes", () => {
+describe("the chain of a till", () => {
     test("sales are numbered, chained and signed by the till's key", async () => {
         await enrol(database);
         const first = await outbox.commit(sale());
@@ -52,14 +52,6 @@ describe("what a paid sale becomes", () => {
         }
     });
 
-    test("a sale that is committed twice is one sale", async () => {
-        await enrol(database);
-        const same = sale();
-        const [once, twice] = await Promise.all([outbox.commit(same), outbox.commit(same)]);
-        expect(twice).toEqual(once);
-        expect((await outbox.counts()).committed).toBe(1);
-    });
-
     test("two tabs of one till make one chain", async () => {
         await enrol(database);
         const other = new Outbox(await openDatabase(database.name), () => clock);
@@ -76,6 +68,16 @@ describe("what a paid sale becomes", () => {
         for (const [index, record] of records.slice(1).entries()) {
             expect(record.previousHash).toBe(records[index].hash);
         }
+    });
+});
+
+describe("committing a sale", () => {
+    test("a sale that is committed twice is one sale", async () => {
+        await enrol(database);
+        const same = sale();
+        const [once, twice] = await Promise.all([outbox.commit(same), outbox.commit(same)]);
+        expect(twice).toEqual(once);
+        expect((await outbox.counts()).committed).toBe(1);
     });
 
     test("a till that was never enrolled sells nothing, and its chain stays where it was", async () => {

@@ -111,7 +111,9 @@ describe("the queue", () => {
         expect(server.orders.size).toBe(4);
         expect((await outbox.counts()).sealed).toBe(4);
     });
+});
 
+describe("what the server answers", () => {
     test("a sale that is refused does not hold up those behind it", async () => {
         const uuids = await sell(12);
         server.refusals.set(uuids[0], "The product was deleted.");
