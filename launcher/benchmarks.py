@@ -11,7 +11,7 @@ from launcher.console import LauncherError, say, step
 from launcher.instance import Instance, throwaway_instance
 from launcher.packages import etcd, install_runtime, install_test_tools
 from launcher.shell import environment
-from launcher.testing import describe_instance, prepare_end_to_end
+from launcher.suites import describe_instance, prepare_end_to_end
 
 
 def _prepare_seal(instance: Instance) -> dict[str, str]:

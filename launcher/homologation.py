@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from launcher.config import CHECKOUT, Home
 from launcher.console import say
 from launcher.results import DOCUMENT, RESULTS, RunFacts, last_run
-from launcher.testing import SUITES
+from launcher.suites import SUITES
 
 CATALOGUE = CHECKOUT / "docs" / "homologation" / "rows.toml"
 HEAD = "| # | requirement | source | test | result |"

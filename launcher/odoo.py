@@ -35,10 +35,11 @@ COMMERCE = Base(
     "sale_stock,website_sale",
     "sales, stock, loyalty, expenses, a shop and demo data",
 )
+TILL = Base("odoo_till", f"{ACCOUNTING.modules},point_of_sale", "a point of sale and demo data")
 
 
 class Odoo:
-    """One Odoo server with its databases in `cluster`."""
+    """One Odoo server with its databases in `cluster`, and their files in `data_dir`."""
 
     def __init__(self, home: Home, folder: Path, port: int, gevent_port: int, cluster: Cluster):
         self.home = home
@@ -46,6 +47,14 @@ class Odoo:
         self.port = port
         self.gevent_port = gevent_port
         self.cluster = cluster
+        self.data_dir = folder / "data"
+
+    def another(self, folder: Path, port: int, gevent_port: int) -> "Odoo":
+        """A second server of the same databases and files."""
+        other = Odoo(self.home, folder, port, gevent_port, self.cluster)
+        other.data_dir = self.data_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        return other
 
     @property
     def url(self) -> str:
@@ -54,10 +63,6 @@ class Odoo:
     @property
     def config_file(self) -> Path:
         return self.folder / "odoo.conf"
-
-    @property
-    def data_dir(self) -> Path:
-        return self.folder / "data"
 
     @property
     def command(self) -> list[str]:

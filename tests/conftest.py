@@ -13,7 +13,7 @@ from launcher.config import Home, Ports
 from launcher.demo import ACCOUNTANT, ADMINISTRATOR, connect
 from launcher.instance import Instance
 from launcher.odoo import Session
-from launcher.testing import INSTALLED_DATABASE
+from launcher.suites import INSTALLED_DATABASE
 
 DATABASE = "bonopay_e2e"
 

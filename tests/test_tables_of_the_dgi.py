@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from launcher.instance import DEMO_MERCHANT, Instance
-from launcher.testing import INSTALLED_DATABASE
+from launcher.suites import INSTALLED_DATABASE
 from tests.signer_api import SignerApi
 
 DATABASE = "bonopay_tables"

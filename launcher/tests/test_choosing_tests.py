@@ -1,7 +1,10 @@
 """`./bonopay test PATH`: the suite that a path lies in, and never a green run that ran nothing."""
 
+import itertools
+
 from launcher.config import CHECKOUT
-from launcher.testing import NO_TESTS_COLLECTED, SUITES, Outcome, _count, _summary
+from launcher.suites import SUITES
+from launcher.testing import NO_TESTS_COLLECTED, Outcome, _count, _summary
 
 BY_NAME = {suite.name: suite for suite in SUITES}
 
@@ -21,22 +24,23 @@ def test_a_folder_above_a_suite_chooses_the_whole_suite() -> None:
     assert BY_NAME["signer_service"].selected([CHECKOUT / "signer_service"]) == [CHECKOUT / "signer_service/tests"]
 
 
-def test_the_chaos_is_a_suite_of_its_own_and_everything_else_in_tests_is_run_from_end_to_end() -> None:
+def test_chaos_and_tills_are_suites_of_their_own_and_everything_else_in_tests_is_run_from_end_to_end() -> None:
     def chosen(path: str) -> dict[str, int]:
         return {suite.name: len(found) for suite in SUITES if (found := suite.selected([CHECKOUT / path]))}
 
-    files = {path for path in (CHECKOUT / "tests").rglob("test_*.py") if "chaos" not in path.parts}
+    files = {path for path in (CHECKOUT / "tests").rglob("test_*.py") if not {"chaos", "pos"} & set(path.parts)}
     assert {CHECKOUT / root for root in BY_NAME["end to end"].roots()} == files
-    assert chosen("tests") == {"end to end": len(files), "chaos": 1}
+    assert chosen("tests") == {"end to end": len(files), "tills": 1, "chaos": 1}
     assert chosen("tests/chaos/test_short_run.py") == {"chaos": 1}
+    assert chosen("tests/pos") == {"tills": 1}
     assert chosen("tests/test_board.py::test_x") == {"end to end": 1}
 
 
 def test_every_addon_is_covered() -> None:
     addons = {path.parent.name for path in (CHECKOUT / "addons").glob("*/__manifest__.py")}
-    roots = {name: {root.parent.name for root in BY_NAME[name].roots()} for name in ("addons", "commerce")}
-    assert roots["addons"] and roots["commerce"]
-    assert addons == roots["addons"] | roots["commerce"] and not roots["addons"] & roots["commerce"]
+    roots = [[root.parent.name for root in BY_NAME[name].roots()] for name in ("addons", "commerce", "till addons")]
+    assert all(roots)
+    assert sorted(addons) == sorted(itertools.chain(*roots)), "each in one suite"
 
 
 def test_nothing_run_is_not_a_success() -> None:

@@ -12,7 +12,8 @@ import pytest
 from launcher.config import Home
 from launcher.console import HeldBack, LauncherError, held_back, say, step
 from launcher.instance import Instance, throwaway_instance
-from launcher.testing import SUITES, TRACKS, Suite, SuiteRun, _run_all, _summary, heed_interruptions, run_beside
+from launcher.suites import SUITES, TRACKS, Suite
+from launcher.testing import SuiteRun, _run_all, _summary, heed_interruptions, run_beside
 
 MakeRun = Callable[..., SuiteRun]
 (SERVICES, ODOO), (END_TO_END, _CHAOS) = TRACKS
@@ -174,7 +175,7 @@ def test_every_suite_has_a_track_and_nothing_runs_beside_the_one_that_stops_what
     order = [track for pair in TRACKS for track in pair]
     tracks = [suite.track for suite in SUITES]
     assert tracks == sorted(tracks, key=order.index)
-    assert [suite.name for suite in SUITES if suite.track in TRACKS[1]] == ["end to end", "chaos"]
+    assert [suite.name for suite in SUITES if suite.track in TRACKS[1]] == ["end to end", "tills", "chaos"]
 
 
 def test_held_back_words_come_when_let_go_and_at_once_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Response, sync_playwright
 from launcher.demo import ADMINISTRATOR, connect, draft_invoice
 from launcher.instance import Instance
 from launcher.odoo import Session
-from launcher.testing import INSTALLED_DATABASE
+from launcher.suites import INSTALLED_DATABASE
 from tests.benchmarks.many import copy_seals
 from tests.conftest import described_instance
 from tests.odoo_web import OdooPage

@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, sync_playwright
 from launcher.demo import ADMINISTRATOR, connect, invoice_values
 from launcher.instance import Instance
 from launcher.odoo import Odoo, Session
-from launcher.testing import INSTALLED_DATABASE
+from launcher.suites import INSTALLED_DATABASE
 from tests.conftest import described_instance
 from tests.odoo_web import OdooPage
 

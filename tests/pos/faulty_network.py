@@ -9,15 +9,16 @@ A proxy that passes HTTP and websockets on. What goes wrong is told by rule:
 `delay`       the answer arrives late
 ============  =========================================================================================================
 
-`cut()` takes everything away, open websockets too, while the browser goes on believing that it is online.
+`cut()` takes everything away, open websockets too, while the browser goes on believing that it is online. What is not
+the network's business, `when()` does: it answers requests that the test itself has the page make, cut or not.
 """
 
 import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 CHUNK = 65536
@@ -34,6 +35,8 @@ class Fault:
     status: int = 502
     location: str = ""
     seconds: float = 0.0
+    body: str = "<html><body>This is the gateway, not the server.</body></html>"
+    content_type: str = "text/html"
     met: int = 0
 
 
@@ -53,13 +56,17 @@ class Message:
 
 @dataclass
 class FaultyNetwork:
-    """Between `url`, where the till goes, and the server's port. Close it at the end."""
+    """Between `url`, where the till goes, and the server's port. Close it at the end.
+
+    `requests`: (`METHOD path`, body) of all that the till asked while the network was not cut, in order.
+    """
 
     target_port: int
-    requests: list[str] = field(default_factory=list)
+    requests: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._faults: list[Fault] = []
+        self._actions: dict[str, Callable[[], None]] = {}
         self._is_cut = False
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -67,8 +74,12 @@ class FaultyNetwork:
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        return self._listener.getsockname()[1]
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     # --- faults
 
@@ -77,6 +88,15 @@ class FaultyNetwork:
         with self._lock:
             self._faults.append(fault)
         return fault
+
+    def when(self, line: str, action: Callable[[], None]) -> None:
+        """Call `action` when `METHOD path` is asked, which gets no answer."""
+        self._actions[line] = action
+
+    def asked(self, pattern: str) -> list[bytes]:
+        """The bodies of the requests whose `METHOD path` matches."""
+        with self._lock:
+            return [body for line, body in self.requests if re.search(pattern, line)]
 
     def calm(self) -> None:
         with self._lock:
@@ -91,19 +111,13 @@ class FaultyNetwork:
         for connection in broken:
             _close(connection)
 
-    @contextmanager
-    def cut_off(self) -> Iterator[None]:
-        self.cut()
-        yield
-        self.calm()
-
     def close(self) -> None:
         self.cut()
         _close(self._listener)
 
-    def _fault_of(self, line: str) -> Fault | None:
+    def _fault_of(self, line: str, body: bytes) -> Fault | None:
         with self._lock:
-            self.requests.append(line)
+            self.requests.append((line, body))
             for fault in self._faults:
                 if fault.times != 0 and fault.pattern.search(line):
                     fault.met += 1
@@ -121,8 +135,6 @@ class FaultyNetwork:
 
     def _serve(self, client: socket.socket) -> None:
         try:
-            if self._is_cut:
-                return
             with self._lock:
                 self._open.add(client)
             while self._exchange(client):
@@ -140,7 +152,12 @@ class FaultyNetwork:
         if request is None:
             return False
         method, path, _version = request.first_line.split(" ", 2)
-        fault = self._fault_of(f"{method} {path}")
+        if action := self._actions.get(f"{method} {path}"):
+            action()
+            return False
+        if self._is_cut:
+            return False
+        fault = self._fault_of(f"{method} {path}", request.body)
         if fault and fault.kind == "refuse":
             return False
         if fault and fault.kind == "status":
@@ -217,8 +234,8 @@ def _has_length(answer: Message) -> bool:
 
 
 def _gateway_answer(fault: Fault) -> bytes:
-    body = b"<html><body>This is the gateway, not the server.</body></html>"
-    lines = [f"HTTP/1.1 {fault.status} Fault", "Content-Type: text/html", f"Content-Length: {len(body)}"]
+    body = fault.body.encode()
+    lines = [f"HTTP/1.1 {fault.status} Fault", f"Content-Type: {fault.content_type}", f"Content-Length: {len(body)}"]
     lines += [f"Location: {fault.location}"] if fault.location else []
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body
 

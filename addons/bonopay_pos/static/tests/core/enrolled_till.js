@@ -1,8 +1,19 @@
+import { after } from "@odoo/hoot";
+import { patchWithCleanup } from "@web/../tests/web_test_helpers";
 import { openDatabase } from "@bonopay_pos/core/database";
 import { deviceOf, keepCredential } from "@bonopay_pos/core/device";
 
+/** HOOT's stand-in for WebCrypto knows no keys of P-256: for this test, the browser's own. */
+export function useRealCrypto() {
+    const frame = document.createElement("iframe");
+    document.head.append(frame);
+    after(() => frame.remove());
+    patchWithCleanup(crypto, { subtle: frame.contentWindow.crypto.subtle });
+}
+
 /** @returns {Promise<IDBDatabase>} one of its own for each test */
 export function newDatabase() {
+    useRealCrypto();
     return openDatabase(`bonopay-test-${crypto.randomUUID()}`);
 }
 
