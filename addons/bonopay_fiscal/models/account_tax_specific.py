@@ -74,7 +74,8 @@ class AccountTax(models.Model):
         """What a specific tax, or none, comes to on a line (SFE §1.13).
 
         :param Decimal quantity: as the line has it
-        :param Decimal amount: of the line, without this tax; the result has its sign
+        :param Decimal amount: of the line, without this tax; the result has its sign, or that of the quantity where
+            the line is given away
         :rtype: Decimal
         """
         if not self:
@@ -82,7 +83,7 @@ class AccountTax(models.Model):
         size = arithmetic.specific_tax_amount(
             self.bonopay_specific, exact(self.amount), abs(arithmetic.round_quantity(quantity)), abs(amount)
         )
-        return -size if amount < 0 else size
+        return -size if (amount or quantity) < 0 else size
 
     def _eval_tax_amount_fixed_amount(self, batch, raw_base, evaluation_context):
         # EXTENDS 'account': wherever the law's arithmetic is not asked for, such as for a price on the product

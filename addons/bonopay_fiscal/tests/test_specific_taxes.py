@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 
 from odoo import Command
 from odoo.exceptions import ValidationError
@@ -97,6 +98,11 @@ class TestSpecificTaxes(SpecificTaxCase):
         move = self.draft(self.taxed(self.tax_b, self.by_line, price=100, quantity=4))
         self.assertEqual((move.amount_untaxed, move.amount_tax), (400, 50 + 72))
         self.assertEqual(self.by_line.compute_all(100.0, quantity=4)["total_included"], 450)
+
+    def test_what_comes_back_brings_its_tax_back_also_when_it_was_given_away(self):
+        for quantity, amount, sign in ((2, 100, 1), (-2, -100, -1), (2, 0, 1), (-2, 0, -1)):
+            tax = self.by_unit._bonopay_specific_amount(Decimal(quantity), Decimal(amount))
+            self.assertEqual(tax, sign * Decimal("70.25"), (quantity, amount))
 
     # ------------------------------------------------------------------------------------------------------------
     # Before posting
