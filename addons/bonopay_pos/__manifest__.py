@@ -9,7 +9,7 @@
     "development_status": "Alpha",
     "depends": ["bonopay_fiscal", "point_of_sale"],
     "assets": {
-        "point_of_sale._assets_pos": ["bonopay_pos/static/src/core/**/*"],
+        "point_of_sale._assets_pos": ["bonopay_pos/static/src/core/**/*", "bonopay_pos/static/src/tax/**/*"],
         "web.assets_unit_tests": ["bonopay_pos/static/tests/**/*"],
     },
 }

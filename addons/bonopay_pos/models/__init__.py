@@ -1,1 +1,2 @@
-from . import account_tax, res_company
+from . import account_tax
+from . import res_company

@@ -1,1 +1,2 @@
 from . import test_javascript
+from . import test_legal_arithmetic
