@@ -1,2 +1,3 @@
 from . import account_tax
 from . import res_company
+from . import account_tax, res_company

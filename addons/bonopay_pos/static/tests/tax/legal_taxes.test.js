@@ -1,7 +1,11 @@
-import { describe, expect, test } from "@odoo/hoot";
+import { beforeEach, describe, expect, test } from "@odoo/hoot";
 import { accountTaxHelpers } from "@account/helpers/account_tax";
+import { allowTranslations } from "@web/../tests/web_test_helpers";
 import "@bonopay_pos/tax/legal_taxes";
 import { VECTORS } from "./legal_vectors";
+
+// the labels of the summary of an order are translated
+beforeEach(allowTranslations);
 
 const CDF = { id: 1, rounding: 0.01, decimal_places: 2 };
 const FISCAL = {
