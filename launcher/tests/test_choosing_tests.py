@@ -9,9 +9,12 @@ from launcher.testing import NO_TESTS_COLLECTED, Outcome, _count, _summary
 BY_NAME = {suite.name: suite for suite in SUITES}
 
 
-def test_without_paths_every_suite_runs_whole() -> None:
+def test_without_paths_every_suite_runs_whole_but_for_those_on_request() -> None:
     for suite in SUITES:
-        assert suite.selected([]) == [CHECKOUT / root for root in suite.roots()]
+        whole = [CHECKOUT / root for root in suite.roots()]
+        assert suite.selected([]) == ([] if suite.on_request else whole)
+        assert suite.selected(whole) == whole
+    assert [suite.name for suite in SUITES if suite.on_request] == ["tills"]
 
 
 def test_a_file_or_node_id_chooses_its_suite_only() -> None:

@@ -1,2 +1,1 @@
-from . import test_javascript
-from . import test_legal_arithmetic
+from . import test_javascript, test_legal_arithmetic

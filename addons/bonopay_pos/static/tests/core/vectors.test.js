@@ -1,11 +1,14 @@
-import { describe, expect, test } from "@odoo/hoot";
+import { beforeEach, describe, expect, test } from "@odoo/hoot";
 import { concat, fromHex, sha256, toHex, utf8 } from "@bonopay_pos/core/bytes";
 import { canonicalText } from "@bonopay_pos/core/canonical";
 import { signedOctets, statementOf, ticketNumber } from "@bonopay_pos/core/ticket";
 import { ticketQr } from "@bonopay_pos/core/ticket_qr";
+import { useRealCrypto } from "./enrolled_till";
 import { VECTORS } from "./ticket_vectors";
 
 /** Signer and till share no code: what both come to is what is published. */
+
+beforeEach(useRealCrypto);
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 
