@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
 SEALED = ".o_bonopay_state[data-state=certified]"
+POSTED = ".o_statusbar_status button.o_arrow_button_current[data-value=posted]"
 TIMEOUT = 60_000  # milliseconds; the first page builds its assets
 ATTEMPTS = 6
 
@@ -77,7 +78,7 @@ class OdooPage:
         expect(self.page.locator(SEALED).first).to_be_visible(timeout=TIMEOUT)
 
     def wait_until_posted(self) -> None:
-        status = self.page.locator(".o_statusbar_status button.o_arrow_button_current[data-value=posted]")
+        status = self.page.locator(POSTED)
         expect(status.first).to_be_visible(timeout=TIMEOUT)
 
     def download_pdf(self, invoice: int) -> bytes:

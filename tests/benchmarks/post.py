@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from launcher.instance import Instance
 from launcher.odoo import Odoo, Session
 from launcher.suites import INSTALLED_DATABASE
 from tests.conftest import described_instance
-from tests.odoo_web import OdooPage
+from tests.odoo_web import POSTED as POSTED_SIGN
+from tests.odoo_web import SEALED as SEALED_SIGN
+from tests.odoo_web import TIMEOUT, OdooPage
 
 WARM_UP = 2
 SEALED, PLAIN, HASHED, CHAINED = "bench_sealed", "bench_plain", "bench_hashed", "bench_chained"
@@ -181,7 +184,7 @@ def _contender(browser: Browser, url: str, database: str) -> Contender:
     page.choose_company(company)
     session.use_company(company)
     if database == SEALED:
-        return Contender(page, session, invoice_values(session), page.wait_until_sealed)
+        return Contender(page, session, invoice_values(session), partial(_shown, page, SEALED_SIGN))
     if database == HASHED:
         domain = [["type", "=", "sale"], ["company_id", "=", company]]
         session.call(
@@ -190,9 +193,14 @@ def _contender(browser: Browser, url: str, database: str) -> Contender:
             session.call("account.journal", "search", domain),
             {"restrict_mode_hash_table": True},
         )
-    contender = Contender(page, session, _plain_invoice(session), page.wait_until_posted)
+    contender = Contender(page, session, _plain_invoice(session), partial(_shown, page, POSTED_SIGN))
     _is_what_it_says(contender, database)
     return contender
+
+
+def _shown(page: OdooPage, sign: str) -> None:
+    """Wait until a sign is on the screen, to the frame: `expect` looks at growing intervals, half a second and more."""
+    page.page.locator(sign).first.wait_for(state="visible", timeout=TIMEOUT)
 
 
 def _is_what_it_says(contender: Contender, database: str) -> None:
