@@ -199,8 +199,8 @@ def _contender(browser: Browser, url: str, database: str) -> Contender:
 
 
 def _shown(page: OdooPage, sign: str) -> None:
-    """Wait until a sign is on the screen, to the frame: `expect` looks at growing intervals, half a second and more."""
-    page.page.locator(sign).first.wait_for(state="visible", timeout=TIMEOUT)
+    """Wait until a sign is on the screen, to the frame: Playwright's own waits look at intervals of up to a second."""
+    page.page.wait_for_function("sign => document.querySelector(sign)?.checkVisibility()", arg=sign, timeout=TIMEOUT)
 
 
 def _is_what_it_says(contender: Contender, database: str) -> None:
